@@ -1,0 +1,70 @@
+// What a connector says and asks: a remote mailbox as a sequence of events. It knows neither store nor index.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "storage/base/bytes.h"
+#include "storage/base/clock.h"
+#include "storage/base/result.h"
+
+namespace kopial {
+
+struct SourceMailbox {
+  std::string id;        // the directory's immutable id
+  std::string upn;       // user principal name or address, for people and for matching include lists
+  std::string display_name;
+  std::string mail;
+  std::vector<std::string> addresses;
+  enum class Purpose : std::uint8_t { user, shared, room, equipment, unknown } purpose = Purpose::unknown;
+  bool enabled = true;
+};
+
+struct SourceItem {
+  std::string id;          // opaque and case-sensitive
+  std::string change_key;
+  std::string folder;      // path, '/' between names, '/' inside a name as "%2F"
+  Time received;
+  bool unread = false;
+};
+
+enum class Known : std::uint8_t { no, same, elsewhere };  // elsewhere: archived, and last seen in another folder
+
+// Where events go. Calls may come from several threads of one pull at once; implementations are thread-safe.
+// An error returned from any call ends the pull with that error.
+class EventSink {
+ public:
+  virtual ~EventSink() = default;
+
+  // Whether the item is archived already; asked before its bytes are fetched.
+  virtual Result<Known> known(const SourceItem& item) = 0;
+  virtual Result<void> message(SourceItem item, Bytes raw) = 0;
+  // An archived item is now in item.folder (same id), or has become `item` (new id) from `old_id`.
+  virtual Result<void> moved(const std::string& old_id, const SourceItem& item) = 0;
+  virtual Result<void> vanished(const std::string& item_id, const std::string& folder) = 0;
+  // Arrived but could not be understood or converted: what there is, and why.
+  virtual Result<void> quarantined(const SourceItem& item, std::string reason, Bytes representation) = 0;
+  // Could not be read at all this time; the run is not green. The cursor must not pass it unless it stays listed.
+  virtual Result<void> failed(const SourceItem& item, const Error& error) = 0;
+
+  // "" when there is none. folder_id "" is the mailbox's own cursor (its folder tree).
+  virtual Result<std::string> cursor(const std::string& folder_id) = 0;
+  // Covers every event given before this call for that folder: saved only together with them, in one durable write.
+  // "" drops the cursor (folder gone, or the source asked for a fresh start).
+  virtual Result<void> save_cursor(const std::string& folder_id, std::string value) = 0;
+
+  // Progress for people: the source said there are about so many items to look at.
+  virtual void expected(std::uint64_t items) = 0;
+};
+
+// What one pull of a mailbox came to, beside what the sink counted itself.
+struct PullReport {
+  std::uint64_t seen = 0;       // items the source listed, new or changed, in this pull
+  std::uint64_t requests = 0;
+  std::vector<std::string> findings;  // what an administrator should know: "folder X: sync state was reset"
+};
+
+}  // namespace kopial

@@ -1,0 +1,220 @@
+// The archive of record of one tenant: every message it must keep, byte for byte, and everything else of that tenant that must
+// survive a restart.
+//
+// Promises
+//   durable    when `archive` or a write of `records` returns, it is fsynced, in one atomic batch with the placement, `seen`,
+//              change and cursor it belongs to;
+//   faithful   `raw` returns the bytes that were archived, verified against their SHA-256, or an error;
+//   one way in every source uses `archive`; there is no second write path for mail.
+//
+// Whoever holds a TenantStore reaches that tenant's data and no other's. The key layout is in storage/README.md.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "storage/base/bytes.h"
+#include "storage/base/clock.h"
+#include "storage/base/ids.h"
+#include "storage/base/result.h"
+#include "storage/base/secret.h"
+#include "storage/mail/message_view.h"
+#include "storage/records.h"
+
+namespace kopial {
+
+class SharedBudget;  // block cache, write buffers, I/O limiter of all open tenants: storage/shared_budget.h
+
+struct TenantStoreOptions {
+  std::uint64_t message_bytes_max = 256ull << 20;  // Larger mail is refused, never cut short.
+  std::shared_ptr<SharedBudget> budget;            // null: a small one of its own
+  Clock* clock = nullptr;                          // null: the system's
+  std::size_t compress_threads = 2;
+};
+
+// Where a message lies or lay.
+struct Placement {
+  ArchiveId archive{};
+  std::string folder;        // path with '/' between names; a '/' inside a name is written as "%2F"
+  std::string source_item;   // the source's id of the item; "" for imports
+  Time received;             // as the source says
+  bool unread = false;
+  std::optional<Time> vanished_at;  // when it was seen to be gone from the source
+};
+
+// What the source calls a message; makes re-runs cheap.
+struct SeenKey {
+  ProfileId profile{};
+  std::string mailbox;  // the source's immutable id of the mailbox
+  std::string item;
+};
+struct SeenValue {
+  CopyId copy;
+  Serial serial{};
+  std::string change_key;
+  ArchiveId archive{};
+  std::string folder;
+};
+
+struct CursorKey {
+  ProfileId profile{};
+  std::string mailbox;
+  std::string folder;  // "" for the mailbox's own cursor (its folder tree)
+};
+
+// One message to keep.
+struct Intake {
+  Placement placement;
+  Bytes raw;
+  std::optional<SeenKey> seen;  // its item is what `seen` will answer for
+  std::string change_key;
+};
+
+// A message that left a folder at its source: its placement is closed, the message stays.
+struct Vanished {
+  SeenKey seen;
+  Time at;
+};
+// The same message now lies in `folder` (and may have a new item id): no bytes are fetched again.
+struct Moved {
+  SeenKey seen;
+  std::string new_item;
+  std::string folder;
+  std::string change_key;
+  Time at;
+};
+
+// What a source could not hand over as a message, or what could not be understood: bytes kept, reason named.
+struct Quarantined {
+  ProfileId profile{};
+  std::string mailbox, item, folder;
+  ArchiveId archive{};
+  std::string reason;
+  Bytes bytes;
+};
+
+struct CursorUpdate {
+  CursorKey key;
+  std::string value;  // "" removes it
+};
+
+// All or nothing, in this order.
+struct Batch {
+  std::vector<Intake> messages;
+  std::vector<Moved> moved;
+  std::vector<Vanished> vanished;
+  std::vector<Quarantined> quarantined;
+  std::vector<CursorUpdate> cursors;
+};
+
+struct IntakeOutcome {
+  CopyId copy;
+  Serial serial{};
+  bool new_copy = false;       // these bytes were not here before
+  bool new_message = false;    // this content was not here before
+  bool new_placement = false;
+  std::uint32_t defects = 0;
+};
+struct BatchOutcome {
+  std::vector<IntakeOutcome> messages;  // one for each Intake, in order
+};
+
+enum class ChangeKind : std::uint8_t {
+  message_added = 1,      // a new message (document) exists
+  copy_added = 2,         // another copy of a known message
+  placement_changed = 3,  // placed, moved or vanished: the document's archives and folders are new
+};
+struct Change {
+  Sequence sequence{};
+  ChangeKind kind{};
+  Serial serial{};
+  CopyId copy;
+};
+
+struct MessageRecord {
+  Serial serial{};
+  Digest identity;
+  std::vector<CopyId> copies;  // oldest first
+  std::uint64_t bytes = 0;     // of the first copy
+  Time archived_at;
+  Summary summary;
+};
+
+struct FolderCount {
+  std::string folder;
+  std::uint64_t messages = 0;
+};
+struct ArchiveTotals {
+  std::uint64_t messages = 0, bytes = 0;  // open and vanished placements; raw bytes
+  std::optional<Time> last_archived_at;
+};
+struct StoreTotals {
+  std::uint64_t messages = 0, copies = 0, placements = 0, raw_bytes = 0;  // raw_bytes: of all placements
+  Sequence last_change{};
+};
+
+// Thread-safe. Every call blocks on disk: call it from a worker, never from an I/O thread.
+class TenantStore {
+ public:
+  // Opens or creates the store in `folder`. `key` is the tenant's 32-byte key.
+  // Fails with conflict when another process has it, corrupt, or invalid for a store of a newer format.
+  static Result<std::unique_ptr<TenantStore>> open(const std::filesystem::path& folder, const Secret& key,
+                                                   TenantStoreOptions options);
+  virtual ~TenantStore() = default;
+
+  // The one write path. Repeating a batch is harmless, so callers do after an error.
+  // Fails with too_large (nothing of the batch is kept), disk_full, or unavailable; whether it was kept is then unknown.
+  virtual Result<BatchOutcome> archive(Batch batch) = 0;
+
+  // nullopt when this tenant has no such copy. Fails with corrupt when the bytes no longer match their name.
+  virtual Result<std::optional<Bytes>> raw(const CopyId& copy) const = 0;
+  virtual Result<std::optional<Serial>> serial_of(const CopyId& copy) const = 0;
+  virtual Result<std::optional<MessageRecord>> message(Serial serial) const = 0;
+  // One read for many; absent serials are left out, the order is that of `serials`.
+  virtual Result<std::vector<MessageRecord>> messages(std::span<const Serial> serials) const = 0;
+  virtual Result<std::vector<Placement>> placements(Serial serial) const = 0;
+
+  virtual Result<std::optional<SeenValue>> seen(const SeenKey& key) const = 0;
+  // All item ids seen for a mailbox's folder that have not vanished; for reconciliation. In pages: `after` is the last item of the page before.
+  virtual Result<std::vector<std::string>> seen_items(ProfileId profile, const std::string& mailbox, const std::string& folder,
+                                                      const std::string& after, std::size_t limit) const = 0;
+  virtual Result<std::string> cursor(const CursorKey& key) const = 0;  // "" when there is none
+
+  // Changes after `after`, oldest first, at most `limit`.
+  virtual Result<std::vector<Change>> changes(Sequence after, std::size_t limit) const = 0;
+  // Calls back (from the writing thread; keep it short) after each durable batch.
+  virtual void on_change(std::function<void(Sequence)> listener) = 0;
+
+  // Browsing. Newest first; `after` is the opaque next of the page before, "" for the first.
+  struct Page {
+    std::vector<Serial> serials;
+    std::string next;  // "" at the end
+  };
+  virtual Result<Page> browse(ArchiveId archive, const std::string& folder, const std::string& after, std::size_t limit) const = 0;
+  virtual Result<std::vector<FolderCount>> folders(ArchiveId archive) const = 0;
+  virtual Result<ArchiveTotals> totals(ArchiveId archive) const = 0;
+  virtual Result<StoreTotals> totals() const = 0;
+
+  struct QuarantineEntry {
+    std::string id;
+    Time at;
+    Quarantined item;  // `bytes` empty in listings
+    std::uint64_t bytes = 0;
+  };
+  virtual Result<std::vector<QuarantineEntry>> quarantine(const std::string& after_id, std::size_t limit) const = 0;
+  virtual Result<std::optional<QuarantineEntry>> quarantined(const std::string& id) const = 0;
+
+  // Everything that is not mail: archives, users, profiles, credentials, runs, tokens.
+  virtual Records& records() = 0;
+
+  // Bytes this store takes on disk.
+  virtual Result<std::uint64_t> disk_bytes() const = 0;
+};
+
+}  // namespace kopial

@@ -1,0 +1,46 @@
+// What an operator may set (CONTRACT section 2), read once at start from one TOML file and checked whole.
+//
+// Unknown keys, wrong types and impossible values are errors that name file, line and mend.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "storage/base/result.h"
+
+namespace kopial {
+
+struct Settings {
+  std::filesystem::path data_dir = "/var/lib/kopial";
+  struct Http {
+    std::vector<std::string> listen = {"127.0.0.1:8460"};
+    bool tls = true;
+    std::filesystem::path certificate, private_key;
+    std::string public_url;
+  } http;
+  struct Smtp {
+    std::vector<std::string> listen;
+    std::string hostname;
+  } smtp;
+  struct Keys {
+    std::filesystem::path master_key_file;  // empty: data_dir/keys/master.key
+  } keys;
+  struct Limits {
+    std::uint64_t message_bytes_max = 256ull << 20;
+    std::uint64_t memory_bytes_max = 1ull << 30;
+  } limits;
+  struct Log {
+    std::string level = "info", format = "text";
+  } log;
+  struct Connectors {
+    std::vector<std::string> allowed_hosts;
+  } connectors;
+};
+
+// An empty path gives the defaults. The message of an error reads "FILE:LINE: what is wrong; what to write instead".
+Result<Settings> load_settings(const std::filesystem::path& file);
+Result<std::uint64_t> parse_size(std::string_view text);  // "256MiB", "1GiB", "4096"
+
+}  // namespace kopial

@@ -1,0 +1,62 @@
+// The REST interface: routes with what they need, tied to the services below.
+//
+// A resource is one file server/api/<resource>.cc with one function add_<resource>_routes(Api&). Api authenticates, finds the tenant
+// ({t} of another tenant is 404, so tenants cannot see each other), checks the need, bounds the body, then calls the handler.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "server/http/message.h"
+#include "server/people/access.h"
+#include "server/people/caller.h"
+
+namespace kopial {
+
+struct Services;  // server/services.h
+
+struct ApiCall {
+  const http::Request& request;
+  const Caller& caller;  // without user for Need::nobody
+  Services& services;
+  // Captures of the pattern after {t}, decoded, in order.
+  std::vector<std::string> captures;
+  Tenant& tenant() const { return *caller.tenant; }  // precondition: a /tenants/{t}/… route with a tenant's caller
+};
+
+using ApiHandler = std::function<http::Response(const ApiCall&)>;
+
+struct ApiRoute {
+  std::string method;
+  std::string pattern;  // "/api/v1/tenants/{t}/archives/{a}"
+  Need need = Need::member;
+  ApiHandler handler;
+  std::uint64_t body_bytes_max = 1 << 20;
+};
+
+class Api {
+ public:
+  explicit Api(Services& services) : services_(services) {}
+  void add(ApiRoute route);
+  http::Response handle(const http::Request& request) const;
+  std::uint64_t body_limit(const http::Request& request) const;
+  const std::vector<ApiRoute>& routes() const { return routes_; }
+  Services& services() const { return services_; }
+
+ private:
+  Services& services_;
+  std::vector<ApiRoute> routes_;
+};
+
+void add_session_routes(Api& api);      // sessions, tokens
+void add_tenant_routes(Api& api);       // tenants, users, audit, status
+void add_archive_routes(Api& api);      // archives, folders, browsing
+void add_credential_routes(Api& api);   // credentials
+void add_profile_routes(Api& api);      // profiles, runs, their events
+void add_import_routes(Api& api);       // messages/import
+void add_search_routes(Api& api);       // search
+void add_message_routes(Api& api);      // messages, copies, attachments, quarantine
+void add_system_routes(Api& api);       // healthz, readyz, metrics, openapi.json, the browser application
+
+}  // namespace kopial

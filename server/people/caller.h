@@ -1,0 +1,22 @@
+// Who is asking, after sign-in. Decisions about what a caller may do are made in access.h and nowhere else.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+
+#include "server/tenants.h"
+
+namespace kopial {
+
+enum class Role : std::uint8_t { system_administrator, administrator, compliance_officer, auditor, user };
+
+struct Caller {
+  std::shared_ptr<Tenant> tenant;  // null for a system administrator
+  std::string user_id, username, display_name;
+  std::set<Role> roles;
+  std::string session_id;  // of the session or token used
+  bool has(Role role) const { return roles.contains(role); }
+};
+
+}  // namespace kopial

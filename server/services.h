@@ -1,0 +1,28 @@
+// What handlers and jobs may use, wired by server/app.cc. Everything outlives the HTTP server.
+#pragma once
+
+#include <memory>
+
+#include "storage/base/clock.h"
+
+namespace kopial {
+
+class Tenants;
+class Users;        // server/people/users.h
+class Sessions;     // server/people/sessions.h
+class RunService;   // server/archiving/run_service.h
+class Metrics;      // server/monitoring/metrics.h
+struct Settings;    // config/settings.h
+class HttpClient;
+
+struct Services {
+  Clock& clock;
+  const Settings& settings;
+  Tenants& tenants;
+  Users& users;
+  Sessions& sessions;
+  RunService& runs;
+  Metrics& metrics;
+};
+
+}  // namespace kopial

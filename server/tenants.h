@@ -1,0 +1,63 @@
+// Tenants: opened on demand for an authenticated caller, closed when idle. A Tenant is the only way to its mail.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "indexer/index.h"
+#include "storage/system_store.h"
+#include "storage/tenant_store.h"
+
+namespace kopial {
+
+struct TenantFacts {
+  std::string slug;  // [a-z0-9-]{1,63}; the name of its folder
+  std::string name;
+  std::vector<std::string> languages;  // "de", "en"
+  std::string region;
+  Time created_at;
+};
+
+struct Archive {
+  ArchiveId id{};
+  std::string kind;  // person, shared, journal, import
+  std::string display_name;
+  std::string owner_user;              // user id; "" = none
+  std::string source_mailbox;          // the directory's immutable id; "" for imports
+  std::vector<std::string> addresses;
+};
+
+// One open tenant: its store, its index, and the thread that keeps the index fresh. Thread-safe.
+class Tenant {
+ public:
+  virtual ~Tenant() = default;
+  virtual const TenantFacts& facts() const = 0;
+  virtual TenantStore& store() = 0;
+  virtual Index& index() = 0;
+
+  virtual Result<std::vector<Archive>> archives() = 0;  // cached; in the order of creation
+  virtual Result<std::optional<Archive>> archive(ArchiveId id) = 0;
+  // The archive of this source mailbox, made when there is none yet. Two calls at once give the same archive.
+  virtual Result<Archive> archive_for_mailbox(const std::string& source_mailbox, const Archive& wanted) = 0;
+  virtual Result<Archive> create_archive(Archive wanted) = 0;  // id is chosen
+  virtual Result<void> update_archive(const Archive& archive) = 0;
+};
+
+// Thread-safe.
+class Tenants {
+ public:
+  virtual ~Tenants() = default;
+  virtual Result<std::vector<TenantFacts>> list() = 0;
+  virtual Result<std::optional<TenantFacts>> find(const std::string& slug) = 0;
+  virtual Result<void> create(TenantFacts facts) = 0;  // conflict when the slug is taken
+  virtual Result<void> update(const TenantFacts& facts) = 0;
+  // not_found when there is none.
+  virtual Result<std::shared_ptr<Tenant>> open(const std::string& slug) = 0;
+  // Destroys the tenant's wrapped key first, then its folder. Nothing can be read afterwards.
+  virtual Result<void> destroy(const std::string& slug) = 0;
+};
+
+}  // namespace kopial

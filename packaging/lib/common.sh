@@ -40,9 +40,8 @@ install_packages() {
 # the user's cache and put first on the PATH; nothing of the system is changed.
 provide_node() {
   node_is_new() { node -e 'const [a,b]=process.versions.node.split(".").map(Number);process.exit(a>20||(a===20&&b>=19)?0:1)' 2>/dev/null; }
-  if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
-    command -v node >/dev/null && install_packages npm || install_packages nodejs npm
-  fi
+  command -v node >/dev/null || install_packages nodejs npm
+  command -v npm >/dev/null || install_packages npm
   local cache=${XDG_CACHE_HOME:-$HOME/.cache}/kopial/node
   local arch=x64; [ "$(uname -m)" = aarch64 ] && arch=arm64
   if ! node_is_new && [ -x "$cache/node_modules/node-linux-$arch/bin/node" ]; then PATH=$cache/node_modules/node-linux-$arch/bin:$PATH; fi

@@ -12,7 +12,7 @@
 namespace kopial {
 namespace {
 
-// Sorted: looked up by binary search.
+// Short lists: looking along them costs less than the allocation of the name that is looked up.
 constexpr std::array kElements = std::to_array<std::string_view>(
     {"a",     "abbr",  "address", "article", "b",       "bdi",   "bdo",     "big",   "blockquote", "body",    "br",    "caption",
      "center", "cite",  "code",    "col",     "colgroup", "dd",    "del",     "dfn",   "div",        "dl",      "dt",    "em",

@@ -1,0 +1,6 @@
+set(KOPIAL_STORAGE_SOURCES
+  database.cc
+  record_book.cc
+  shared_budget.cc
+  store_format.cc
+  system_store.cc)

@@ -221,7 +221,7 @@ Result<void> Database::refuse_when_unable(std::size_t batch_bytes) {
 Result<void> Database::write(rocksdb::WriteBatch& batch) {
   if (auto able = refuse_when_unable(batch.GetDataSize()); !able) return able;
   rocksdb::WriteOptions options;
-  options.sync = options_.sync;
+  options.sync = true;
   const auto status = db_->Write(options, &batch);
   if (status.ok()) return {};
   if (status.IsNoSpace()) {

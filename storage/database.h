@@ -54,7 +54,6 @@ struct DatabaseOptions {
   rocksdb::Env* env = nullptr;           // null: the machine's
   // Writes are refused as disk_full before the file system is so full that compactions, which could free room, fail too.
   std::uint64_t reserve_bytes = 64 << 20;
-  bool sync = true;  // false only in the test that shows what sync is for
 };
 
 Error to_error(const rocksdb::Status& status, std::string_view doing);

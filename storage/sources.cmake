@@ -1,6 +1,19 @@
 set(KOPIAL_STORAGE_SOURCES
+  batch_builder.cc
+  blob_coder.cc
+  committer.cc
   database.cc
+  dictionary_trainer.cc
+  layout.cc
+  preparer.cc
+  recipe.cc
   record_book.cc
   shared_budget.cc
+  splitter.cc
   store_format.cc
-  system_store.cc)
+  system_store.cc
+  tenant_check.cc
+  tenant_reader.cc
+  tenant_store.cc
+  transfer_form.cc
+  values.cc)

@@ -27,6 +27,10 @@
 #include "storage/mail/message_view.h"
 #include "storage/records.h"
 
+namespace rocksdb {
+class Env;
+}
+
 namespace kopial {
 
 class SharedBudget;  // block cache, write buffers, I/O limiter of all open tenants: storage/shared_budget.h
@@ -36,6 +40,8 @@ struct TenantStoreOptions {
   std::shared_ptr<SharedBudget> budget;            // null: a small one of its own
   Clock* clock = nullptr;                          // null: the system's
   std::size_t compress_threads = 2;
+  std::uint64_t reserve_bytes = 64ull << 20;  // Room on the disk below which no mail is taken, so that compactions can go on.
+  rocksdb::Env* env = nullptr;                // null: the machine's; tests bring disks that fail
 };
 
 // Where a message lies or lay.
@@ -105,6 +111,11 @@ struct CursorUpdate {
 };
 
 // All or nothing, in this order.
+//
+// A message whose item was seen before updates that item: the same bytes in the same folder are nothing new; in another folder
+// of the archive they move; other bytes of the same message replace the placement's copy; another message takes the item over,
+// and the old placement is closed. An item that vanished may come back, by a message or by a move: its placement is open again.
+// A move of an item that was never archived fails the batch with not_found: fetch it.
 struct Batch {
   std::vector<Intake> messages;
   std::vector<Moved> moved;
@@ -180,8 +191,10 @@ class TenantStore {
   virtual Result<std::vector<MessageRecord>> messages(std::span<const Serial> serials) const = 0;
   virtual Result<std::vector<Placement>> placements(Serial serial) const = 0;
 
+  // nullopt for an item that was never archived, and for one that has vanished.
   virtual Result<std::optional<SeenValue>> seen(const SeenKey& key) const = 0;
-  // All item ids seen for a mailbox's folder that have not vanished; for reconciliation. In pages: `after` is the last item of the page before.
+  // All item ids seen for a mailbox's folder that have not vanished, in no particular order; for reconciliation. In pages:
+  // `after` is the last item of the page before.
   virtual Result<std::vector<std::string>> seen_items(ProfileId profile, const std::string& mailbox, const std::string& folder,
                                                       const std::string& after, std::size_t limit) const = 0;
   virtual Result<std::string> cursor(const CursorKey& key) const = 0;  // "" when there is none
@@ -191,12 +204,14 @@ class TenantStore {
   // Calls back (from the writing thread; keep it short) after each durable batch.
   virtual void on_change(std::function<void(Sequence)> listener) = 0;
 
-  // Browsing. Newest first; `after` is the opaque next of the page before, "" for the first.
+  // Browsing, vanished placements included. Newest first; `after` is the opaque next of the page before, "" for the first.
+  // The folder "" is the whole archive.
   struct Page {
     std::vector<Serial> serials;
     std::string next;  // "" at the end
   };
   virtual Result<Page> browse(ArchiveId archive, const std::string& folder, const std::string& after, std::size_t limit) const = 0;
+  // Folders that hold something, in the order of their names.
   virtual Result<std::vector<FolderCount>> folders(ArchiveId archive) const = 0;
   virtual Result<ArchiveTotals> totals(ArchiveId archive) const = 0;
   virtual Result<StoreTotals> totals() const = 0;
@@ -215,6 +230,10 @@ class TenantStore {
 
   // Bytes this store takes on disk.
   virtual Result<std::uint64_t> disk_bytes() const = 0;
+
+  // Reads everything: rebuilds every copy, recounts totals and references, follows every row to its partners. What it found
+  // wrong, one sentence each; empty when all is well. Compares a moment: run it while nothing is being archived.
+  virtual Result<std::vector<std::string>> check() const = 0;
 };
 
 }  // namespace kopial

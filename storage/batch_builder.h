@@ -1,0 +1,83 @@
+// The rules of archiving: turns prepared batches into the rows of one atomic write.
+//
+// What a batch finds is the store plus everything the builder has added before, so that two batches that bring the same copy
+// cannot both think it new. Totals are carried in memory and written once, by `finish`.
+#pragma once
+
+#include <rocksdb/utilities/write_batch_with_index.h>
+
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "storage/layout.h"
+#include "storage/preparer.h"
+#include "storage/values.h"
+
+namespace kopial {
+
+// For one thread at a time. After an `add` failed the builder holds half of a batch and must be thrown away.
+class BatchBuilder {
+ public:
+  BatchBuilder(const Database& database, const Names& names, const State& state, Time now);
+
+  Result<BatchOutcome> add(const PreparedBatch& batch);
+  // Nothing may be added afterwards. False when there is nothing to write.
+  bool finish();
+
+  rocksdb::WriteBatch& rows() { return *rows_.GetWriteBatch(); }
+  const State& state() const { return state_; }
+
+ private:
+  enum class Placed { unchanged, added, reopened };
+  struct Kept {
+    Serial serial{};
+    bool new_copy = false, new_message = false;
+    std::uint32_t defects = 0;
+  };
+
+  Result<IntakeOutcome> add_message(const PreparedIntake& intake);
+  Result<Kept> keep_copy(const PreparedMessage& message);
+  Result<void> keep_parts(const PreparedMessage& message);
+  Result<void> add_further_copy(Serial serial, const CopyId& copy);
+  Result<void> move(const Moved& moved);
+  Result<void> vanish(const Vanished& vanished);
+  Result<void> quarantine(const PreparedQuarantine& item);
+  Result<void> set_cursor(const CursorUpdate& cursor);
+
+  Result<Placed> put_placement(const PlaceKey& place, const PlacementValue& value);
+  Result<std::optional<PlacementValue>> take_placement(const PlaceKey& place);   // removes it
+  Result<bool> close_placement(const PlaceKey& place, Time at);                  // false: it was closed or is gone
+  Result<bool> leave_place(const SeenRow& before, const PlaceKey& here);         // true: `here` takes its place
+  Result<void> drop_seen_item(const SeenKey& key, const SeenRow& row);
+  void put_seen_item(const SeenKey& key, std::string_view folder);
+
+  Sequence add_change(ChangeKind kind, Serial serial, const CopyId& copy);
+
+  Result<ArchiveValue*> archive(ArchiveId id);
+  Result<FolderValue*> folder(ArchiveId archive, FolderNumber number);
+  Result<FolderNumber> folder_number(ArchiveId archive, const std::string& path);
+
+  Result<std::optional<Bytes>> read(Family family, BytesView key);
+  template <typename Value>
+  Result<std::optional<Value>> read(Family family, BytesView key, std::optional<Value> (*decode)(BytesView));
+  void put(Family family, BytesView key, BytesView value);
+  void remove(Family family, BytesView key);
+
+  const Database& database_;
+  const Names& names_;
+  const State before_;
+  State state_;
+  const Time now_;
+  rocksdb::WriteBatchWithIndex rows_;
+  template <typename Value>
+  struct Counted {
+    std::optional<Value> before;
+    Value now;
+  };
+  std::map<ArchiveId, Counted<ArchiveValue>> archives_;
+  std::map<std::pair<ArchiveId, FolderNumber>, Counted<FolderValue>> folders_;
+  std::map<std::pair<ArchiveId, std::string>, FolderNumber> folder_numbers_;
+};
+
+}  // namespace kopial

@@ -1,0 +1,153 @@
+#include "storage/preparer.h"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <unordered_map>
+
+#include "storage/crypto/digest.h"
+
+namespace kopial {
+namespace {
+
+constexpr std::size_t kQueuedJobsMax = 64;
+
+// Items of one batch, shared out between its caller and the helpers. A helper that comes late finds nothing left and touches
+// nothing of the caller's.
+class SharedWork {
+ public:
+  SharedWork(std::size_t count, std::function<void(std::size_t)> action) : count_(count), action_(std::move(action)) {}
+
+  void work() {
+    for (std::size_t i = next_++; i < count_; i = next_++) {
+      action_(i);
+      const std::lock_guard lock(mutex_);
+      if (++done_ == count_) all_done_.notify_all();
+    }
+  }
+  void wait() {
+    std::unique_lock lock(mutex_);
+    all_done_.wait(lock, [&] { return done_ == count_; });
+  }
+
+ private:
+  const std::size_t count_;
+  const std::function<void(std::size_t)> action_;
+  std::atomic<std::size_t> next_ = 0;
+  std::mutex mutex_;
+  std::condition_variable all_done_;
+  std::size_t done_ = 0;
+};
+
+}  // namespace
+
+Preparer::Preparer(const Database& database, const Names& names, const BlobCoder& coder, DictionaryTrainer& trainer,
+                   std::size_t threads)
+    : database_(database), names_(names), coder_(coder), trainer_(trainer), helpers_(threads > 1 ? threads - 1 : 0) {
+  if (helpers_ > 0) workers_ = std::make_unique<WorkerPool>("store", helpers_, kQueuedJobsMax);
+}
+
+Result<PreparedBatch> Preparer::prepare(Batch batch) {
+  std::vector<std::optional<Result<PreparedMessage>>> messages(batch.messages.size());
+  const auto work = std::make_shared<SharedWork>(messages.size(), [&](std::size_t i) {
+    messages[i].emplace(prepare(batch.messages[i].raw));
+    batch.messages[i].raw = {};
+  });
+  for (std::size_t i = 0; i < std::min(helpers_, messages.size() / 2); ++i) {
+    std::function<void()> job = [work] { work->work(); };
+    if (!workers_->try_submit(std::move(job))) break;  // The helpers are busy with other batches.
+  }
+  work->work();
+  work->wait();
+
+  PreparedBatch prepared;
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    if (!*messages[i]) return messages[i]->error();
+    auto& intake = batch.messages[i];
+    PreparedIntake& out = prepared.messages.emplace_back();
+    out.message = *std::move(*messages[i]);
+    out.placement = std::move(intake.placement);
+    out.seen = std::move(intake.seen);
+    out.change_key = std::move(intake.change_key);
+    prepared.bytes += 1024 + out.message.recipe.size();
+    for (const auto& part : out.message.parts) prepared.bytes += part.stored ? part.stored->size() : 0;
+  }
+  for (auto& item : batch.quarantined) {
+    PreparedQuarantine& out = prepared.quarantined.emplace_back();
+    out.tag = names_.quarantine(item);
+    out.bytes = item.bytes.size();
+    out.stored = coder_.store(BlobKind::part, item.bytes);
+    out.item = std::move(item);
+    out.item.bytes = {};
+    prepared.bytes += out.stored.size();
+  }
+  prepared.moved = std::move(batch.moved);
+  prepared.vanished = std::move(batch.vanished);
+  prepared.cursors = std::move(batch.cursors);
+  return prepared;
+}
+
+Result<PreparedMessage> Preparer::prepare(BytesView raw) const {
+  PreparedMessage message;
+  message.copy = sha256(raw);
+  message.raw_bytes = raw.size();
+  auto known = database_.contains(kCopies, message.copy.view());
+  if (!known) return known.error();
+  message.known = *known;
+  if (message.known) return message;
+
+  const Structure structure = scan(raw);
+  auto packed = pack(raw, split(raw, structure));
+  if (!packed) return packed.error();
+  if (!*packed) {
+    packed = pack(raw, split_whole(raw));
+    if (!packed) return packed.error();
+    if (!*packed) return Error{ErrorCode::internal, "a message stored whole does not rebuild"};
+  }
+  PreparedMessage& done = **packed;
+  done.copy = message.copy;
+  done.raw_bytes = raw.size();
+  done.summary = summarize(raw, structure);
+  done.identity = content_identity(raw, structure, done.summary);
+  done.defects = structure.defects | done.summary.defects;
+  return std::move(done);
+}
+
+// What is compared is what will be read: the stored forms are loaded again and the raw bytes rebuilt from them. A part that
+// was in the store before is not read back; its key, a keyed SHA-256 of the bytes, says that they are the same.
+Result<std::optional<PreparedMessage>> Preparer::pack(BytesView raw, Split split) const {
+  PreparedMessage message;
+  std::unordered_map<PartKey, BytesView> contents;
+  std::size_t next_part = 0;
+  for (auto& step : split.recipe.steps) {
+    if (step.kind == Step::Kind::literal) continue;
+    const BytesView content = split.parts[next_part++].content();
+    step.part = names_.part(content);
+    message.references.push_back(step.part);
+    if (!contents.emplace(step.part, content).second) continue;
+    PreparedPart& part = message.parts.emplace_back();
+    part.key = step.part;
+    auto known = database_.contains(kPartReferences, part.key.view());
+    if (!known) return known.error();
+    if (*known) continue;
+    part.stored = coder_.store(BlobKind::part, content);
+    const auto loaded = coder_.load(*part.stored, content.size());
+    if (!loaded || *loaded != content) return std::optional<PreparedMessage>();
+    if (part.stored->size() < content.size()) trainer_.offer(BlobKind::part, content);
+  }
+
+  const Bytes plain = encode_recipe(split.recipe);
+  message.recipe = coder_.store(BlobKind::recipe, plain);
+  const auto loaded = coder_.load(message.recipe, plain.size());
+  if (!loaded) return std::optional<PreparedMessage>();
+  const auto recipe = decode_recipe(*loaded);
+  if (!recipe) return std::optional<PreparedMessage>();
+  const auto rebuilt =
+      rebuild(*recipe, raw.size(), [&](const PartKey& key) -> Result<Bytes> { return Bytes(contents.at(key)); });
+  if (!rebuilt || *rebuilt != raw) return std::optional<PreparedMessage>();
+  trainer_.offer(BlobKind::recipe, plain);
+  return std::optional<PreparedMessage>(std::move(message));
+}
+
+}  // namespace kopial

@@ -1,0 +1,78 @@
+// The part of archiving that needs no lock: taking a message apart, compressing its parts, and proving that the result rebuilds.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "storage/base/worker_pool.h"
+#include "storage/blob_coder.h"
+#include "storage/dictionary_trainer.h"
+#include "storage/layout.h"
+#include "storage/splitter.h"
+#include "storage/tenant_store.h"
+
+namespace kopial {
+
+struct PreparedPart {
+  PartKey key;
+  std::optional<Bytes> stored;  // nullopt: it was in the store already
+};
+
+struct PreparedMessage {
+  CopyId copy;
+  std::uint64_t raw_bytes = 0;
+  bool known = false;  // the copy was in the store already; nothing below is filled
+  std::uint32_t defects = 0;
+  Digest identity;
+  Summary summary;
+  Bytes recipe;                     // stored form
+  std::vector<PreparedPart> parts;  // each once
+  std::vector<PartKey> references;  // one for each step of the recipe that names a part
+};
+
+struct PreparedIntake {
+  PreparedMessage message;
+  Placement placement;
+  std::optional<SeenKey> seen;
+  std::string change_key;
+};
+struct PreparedQuarantine {
+  Quarantined item;  // without its bytes
+  Bytes tag;
+  Bytes stored;
+  std::uint64_t bytes = 0;
+};
+struct PreparedBatch {
+  std::vector<PreparedIntake> messages;
+  std::vector<Moved> moved;
+  std::vector<Vanished> vanished;
+  std::vector<PreparedQuarantine> quarantined;
+  std::vector<CursorUpdate> cursors;
+  std::size_t bytes = 0;  // about what it will write
+};
+
+// Thread-safe.
+class Preparer {
+ public:
+  Preparer(const Database& database, const Names& names, const BlobCoder& coder, DictionaryTrainer& trainer,
+           std::size_t threads);
+
+  // Takes the batch's messages apart, several at a time. Fails as reading the store fails.
+  Result<PreparedBatch> prepare(Batch batch);
+  Result<PreparedMessage> prepare(BytesView raw) const;
+
+ private:
+  // nullopt when the split does not rebuild `raw`.
+  Result<std::optional<PreparedMessage>> pack(BytesView raw, Split split) const;
+
+  const Database& database_;
+  const Names& names_;
+  const BlobCoder& coder_;
+  DictionaryTrainer& trainer_;
+  std::unique_ptr<WorkerPool> workers_;  // null: everything on the caller's thread
+  const std::size_t helpers_;
+};
+
+}  // namespace kopial

@@ -1,0 +1,302 @@
+#include "storage/values.h"
+
+#include "storage/base/encoding.h"
+
+namespace kopial {
+namespace {
+
+constexpr std::uint8_t kVersion = 1;
+
+std::uint64_t zigzag(Time time) {
+  const auto ms = to_milliseconds(time);
+  return static_cast<std::uint64_t>(ms) << 1 ^ static_cast<std::uint64_t>(ms >> 63);
+}
+Time unzigzag(std::uint64_t value) {
+  return from_milliseconds(static_cast<std::int64_t>(value >> 1) ^ -static_cast<std::int64_t>(value & 1));
+}
+
+void put_time(Encoder& out, const std::optional<Time>& time) {
+  out.u8(time ? 1 : 0);
+  if (time) out.varint(zigzag(*time));
+}
+std::optional<Time> take_time(Decoder& in) {
+  if (in.u8() == 0) return std::nullopt;
+  return unzigzag(in.varint());
+}
+
+Digest take_digest(Decoder& in) { return Digest::from_bytes(in.raw(32)).value_or(Digest{}); }
+
+void put_addresses(Encoder& out, const std::vector<MailAddress>& addresses) {
+  out.varint(addresses.size());
+  for (const auto& address : addresses) out.blob(address.name).blob(address.address);
+}
+void put_texts(Encoder& out, const std::vector<std::string>& texts) {
+  out.varint(texts.size());
+  for (const auto& text : texts) out.blob(text);
+}
+// A count can be no more than the bytes that follow: hostile or broken values must not make us reserve.
+std::uint64_t take_count(Decoder& in) {
+  const auto count = in.varint();
+  return count <= in.rest().size() ? count : 0;
+}
+std::vector<MailAddress> take_addresses(Decoder& in) {
+  std::vector<MailAddress> addresses(take_count(in));
+  for (auto& address : addresses) {
+    address.name = in.blob();
+    address.address = in.blob();
+  }
+  return addresses;
+}
+std::vector<std::string> take_texts(Decoder& in) {
+  std::vector<std::string> texts(take_count(in));
+  for (auto& text : texts) text = in.blob();
+  return texts;
+}
+
+void put_summary(Encoder& out, const Summary& summary) {
+  out.blob(summary.message_id);
+  put_time(out, summary.date);
+  for (const auto* list : {&summary.from, &summary.sender, &summary.reply_to, &summary.to, &summary.cc, &summary.bcc}) {
+    put_addresses(out, *list);
+  }
+  out.blob(summary.subject).blob(summary.in_reply_to);
+  put_texts(out, summary.references);
+  out.varint(summary.attachments).varint(summary.defects);
+}
+Summary take_summary(Decoder& in) {
+  Summary summary;
+  summary.message_id = in.blob();
+  summary.date = take_time(in);
+  for (auto* list : {&summary.from, &summary.sender, &summary.reply_to, &summary.to, &summary.cc, &summary.bcc}) {
+    *list = take_addresses(in);
+  }
+  summary.subject = in.blob();
+  summary.in_reply_to = in.blob();
+  summary.references = take_texts(in);
+  summary.attachments = static_cast<std::uint32_t>(in.varint());
+  summary.defects = static_cast<std::uint32_t>(in.varint());
+  return summary;
+}
+
+template <typename Value>
+std::optional<Value> checked(const Decoder& in, Value value) {
+  if (!in.done()) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+Bytes encode(const State& state) {
+  return Encoder()
+      .u8(kVersion)
+      .varint(state.last_serial)
+      .varint(state.last_sequence)
+      .varint(state.last_quarantine)
+      .varint(state.messages)
+      .varint(state.copies)
+      .varint(state.placements)
+      .varint(state.raw_bytes)
+      .take();
+}
+
+std::optional<State> decode_state(BytesView value) {
+  Decoder in(value);
+  if (in.u8() != kVersion) return std::nullopt;
+  State state;
+  for (auto* field : {&state.last_serial, &state.last_sequence, &state.last_quarantine, &state.messages, &state.copies,
+                      &state.placements, &state.raw_bytes}) {
+    *field = in.varint();
+  }
+  return checked(in, state);
+}
+
+Bytes encode(const CopyValue& copy) {
+  return Encoder()
+      .u8(kVersion)
+      .varint(to_number(copy.serial))
+      .varint(copy.raw_bytes)
+      .varint(copy.defects)
+      .raw(copy.recipe)
+      .take();
+}
+
+std::optional<CopyValue> decode_copy(BytesView value) {
+  Decoder in(value);
+  if (in.u8() != kVersion) return std::nullopt;
+  CopyValue copy;
+  copy.serial = Serial{in.varint()};
+  copy.raw_bytes = in.varint();
+  copy.defects = static_cast<std::uint32_t>(in.varint());
+  copy.recipe = in.rest();
+  if (!in.ok()) return std::nullopt;
+  return copy;
+}
+
+Bytes encode(const MessageValue& message) {
+  Encoder out;
+  out.u8(kVersion).raw(message.identity.view()).raw(message.first_copy.view()).varint(message.bytes);
+  out.varint(zigzag(message.archived_at)).u8(message.more_copies ? 1 : 0);
+  put_summary(out, message.summary);
+  return out.take();
+}
+
+std::optional<MessageValue> decode_message(BytesView value) {
+  Decoder in(value);
+  if (in.u8() != kVersion) return std::nullopt;
+  MessageValue message;
+  message.identity = take_digest(in);
+  message.first_copy = take_digest(in);
+  message.bytes = in.varint();
+  message.archived_at = unzigzag(in.varint());
+  message.more_copies = in.u8() != 0;
+  message.summary = take_summary(in);
+  return checked(in, std::move(message));
+}
+
+Bytes encode(const PlacementValue& placement) {
+  Encoder out;
+  out.u8(kVersion).raw(placement.copy.view()).varint(placement.bytes).varint(zigzag(placement.received));
+  out.u8(placement.unread ? 1 : 0);
+  put_time(out, placement.vanished_at);
+  return out.blob(placement.source_item).take();
+}
+
+std::optional<PlacementValue> decode_placement(BytesView value) {
+  Decoder in(value);
+  if (in.u8() != kVersion) return std::nullopt;
+  PlacementValue placement;
+  placement.copy = take_digest(in);
+  placement.bytes = in.varint();
+  placement.received = unzigzag(in.varint());
+  placement.unread = in.u8() != 0;
+  placement.vanished_at = take_time(in);
+  placement.source_item = in.blob();
+  return checked(in, std::move(placement));
+}
+
+Bytes encode(const SeenRow& seen) {
+  return Encoder()
+      .u8(kVersion)
+      .raw(seen.copy.view())
+      .varint(to_number(seen.serial))
+      .varint(to_number(seen.archive))
+      .varint(to_number(seen.folder))
+      .blob(seen.place_tag)
+      .u8(seen.vanished ? 1 : 0)
+      .blob(seen.change_key)
+      .take();
+}
+
+std::optional<SeenRow> decode_seen(BytesView value) {
+  Decoder in(value);
+  if (in.u8() != kVersion) return std::nullopt;
+  SeenRow seen;
+  seen.copy = take_digest(in);
+  seen.serial = Serial{in.varint()};
+  seen.archive = ArchiveId{static_cast<std::uint32_t>(in.varint())};
+  seen.folder = FolderNumber{static_cast<std::uint32_t>(in.varint())};
+  seen.place_tag = in.blob();
+  seen.vanished = in.u8() != 0;
+  seen.change_key = in.blob();
+  return checked(in, std::move(seen));
+}
+
+Bytes encode(const Change& change) {
+  return Encoder()
+      .u8(kVersion)
+      .u8(static_cast<std::uint8_t>(change.kind))
+      .varint(to_number(change.serial))
+      .raw(change.copy.view())
+      .take();
+}
+
+std::optional<Change> decode_change(Sequence sequence, BytesView value) {
+  Decoder in(value);
+  if (in.u8() != kVersion) return std::nullopt;
+  Change change;
+  change.sequence = sequence;
+  const auto kind = in.u8();
+  if (kind < 1 || kind > 3) return std::nullopt;
+  change.kind = static_cast<ChangeKind>(kind);
+  change.serial = Serial{in.varint()};
+  change.copy = take_digest(in);
+  return checked(in, change);
+}
+
+Bytes encode(const ArchiveValue& archive) {
+  Encoder out;
+  out.u8(kVersion).varint(archive.messages).varint(archive.bytes).varint(archive.last_folder);
+  put_time(out, archive.last_archived_at);
+  return out.take();
+}
+
+std::optional<ArchiveValue> decode_archive(BytesView value) {
+  Decoder in(value);
+  if (in.u8() != kVersion) return std::nullopt;
+  ArchiveValue archive;
+  archive.messages = in.varint();
+  archive.bytes = in.varint();
+  archive.last_folder = in.varint();
+  archive.last_archived_at = take_time(in);
+  return checked(in, archive);
+}
+
+Bytes encode(const FolderValue& folder) { return Encoder().u8(kVersion).varint(folder.messages).blob(folder.path).take(); }
+
+std::optional<FolderValue> decode_folder(BytesView value) {
+  Decoder in(value);
+  if (in.u8() != kVersion) return std::nullopt;
+  FolderValue folder;
+  folder.messages = in.varint();
+  folder.path = in.blob();
+  return checked(in, std::move(folder));
+}
+
+Bytes encode(const QuarantineValue& quarantine) {
+  const auto& item = quarantine.item;
+  return Encoder()
+      .u8(kVersion)
+      .varint(zigzag(quarantine.at))
+      .varint(quarantine.bytes)
+      .varint(to_number(item.profile))
+      .varint(to_number(item.archive))
+      .blob(item.mailbox)
+      .blob(item.item)
+      .blob(item.folder)
+      .blob(item.reason)
+      .take();
+}
+
+std::optional<QuarantineValue> decode_quarantine(BytesView value) {
+  Decoder in(value);
+  if (in.u8() != kVersion) return std::nullopt;
+  QuarantineValue quarantine;
+  quarantine.at = unzigzag(in.varint());
+  quarantine.bytes = in.varint();
+  auto& item = quarantine.item;
+  item.profile = ProfileId{static_cast<std::uint32_t>(in.varint())};
+  item.archive = ArchiveId{static_cast<std::uint32_t>(in.varint())};
+  item.mailbox = in.blob();
+  item.item = in.blob();
+  item.folder = in.blob();
+  item.reason = in.blob();
+  return checked(in, std::move(quarantine));
+}
+
+Bytes encode_number(std::uint64_t number) { return Encoder().u8(kVersion).varint(number).take(); }
+
+std::optional<std::uint64_t> decode_number(BytesView value) {
+  Decoder in(value);
+  if (in.u8() != kVersion) return std::nullopt;
+  const auto number = in.varint();
+  return checked(in, number);
+}
+
+Bytes encode_text(BytesView text) { return Encoder().u8(kVersion).raw(text).take(); }
+
+std::optional<Bytes> decode_text(BytesView value) {
+  if (value.empty() || static_cast<std::uint8_t>(value[0]) != kVersion) return std::nullopt;
+  return Bytes(value.substr(1));
+}
+
+}  // namespace kopial

@@ -1,0 +1,141 @@
+#!/usr/bin/env bash
+# Every number of the project, as ratios measured in one run on this machine.
+#   tests/bench/run.sh [import] [graph] [search] [size]      all four when none is named
+#
+# KOPIAL_BENCH_MESSAGES (10000), KOPIAL_BENCH_SEARCH_MESSAGES (100000) and KOPIAL_BENCH_ROUNDS (3) scale it; the work folder is
+# made under $TMPDIR and removed, unless KOPIAL_BENCH_FOLDER names one to keep (its sets are then used again).
+source "$(dirname "${BASH_SOURCE[0]}")/../../packaging/lib/common.sh"
+source "$root/packaging/lib/daemon.sh"
+
+wanted=${*:-import graph search size}
+messages=${KOPIAL_BENCH_MESSAGES:-10000} search_messages=${KOPIAL_BENCH_SEARCH_MESSAGES:-100000} rounds=${KOPIAL_BENCH_ROUNDS:-3}
+install_packages "${build_packages[@]}" notmuch libnotmuch-dev zstd
+provide_node
+mkdir -p "$(dirname "$build")"
+if [ -n "${KOPIAL_BENCH_FOLDER:-}" ]; then work=$KOPIAL_BENCH_FOLDER; mkdir -p "$work"; else work=$(mktemp -d); fi
+clean_up() { stop_all; [ -n "${KOPIAL_BENCH_FOLDER:-}" ] || rm -rf "$work"; }
+trap clean_up EXIT
+build_targets kopiald kopial kopial_generate search_bench
+
+shared=${KOPIAL_SHARED:-$root/../shared}
+[ -d "$shared/corpus/volume" ] || die "the bench recombines real mail, and its corpus is not at $shared/corpus (KOPIAL_SHARED says where)"
+
+seconds() { date +%s.%N; }
+per_second() { awk -v n="$1" -v a="$2" -v b="$3" 'BEGIN{printf "%.0f", n/(b-a)}'; }
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN{printf "%.2f", b==0?0:a/b}'; }
+
+# set_of NAME ARGUMENTS...: a Maildir made once by the generator.
+set_of() {
+  local name=$1; shift
+  [ -f "$work/$name.done" ] && return
+  say "Generating $name"
+  "$build/bin/kopial_generate" --corpus "$shared/corpus" --out "$work/$name" "$@" | tee "$work/$name.statistics"
+  touch "$work/$name.done"
+}
+
+# fresh_daemon FOLDER: a new daemon with the tenant `bench` and an archive; sets $archive, $admin_token, $officer_token.
+fresh_daemon() {
+  stop_all
+  rm -rf "$1"; mkdir -p "$1"
+  printf 'data_dir = "%s"\n[http]\nlisten = ["127.0.0.1:0"]\n' "$1" >"$1/kopial.toml"
+  set_up_system "$1"
+  start_daemon "$1" 127.0.0.1:0
+  set_up_tenant "$1" bench Bench
+  token=$admin_token
+  archive=$(api POST /tenants/bench/archives '{"kind":"import","display_name":"Bench"}' | jq -r .id)
+}
+
+# Until every message in scope is looked into: `searchable` is part of what is timed.
+until_indexed() {
+  local pending
+  while :; do
+    pending=$(token=$officer_token api GET "/tenants/bench/search?limit=1" | jq .coverage.pending)
+    [ "$pending" = 0 ] && return
+    sleep 0.1
+  done
+}
+
+notmuch_new() { # MAILDIR: a fresh index; the configuration touches nothing of the user's
+  rm -rf "$1/.notmuch" "$work/notmuch.conf"
+  printf '[database]\npath=%s\n[new]\ntags=\n[index]\nas_text=\n[search]\n' "$1" >"$work/notmuch.conf"
+  NOTMUCH_CONFIG=$work/notmuch.conf notmuch new --quiet 2>>"$work/notmuch.log"
+}
+
+bench_import() {
+  set_of w10k --messages "$messages" --profile list --seed 1
+  local round a b theirs ours count
+  for round in $(seq "$rounds"); do
+    a=$(seconds); notmuch_new "$work/w10k"; b=$(seconds)
+    theirs=$(per_second "$messages" "$a" "$b")
+    rm -rf "$work/w10k/.notmuch"
+    fresh_daemon "$work/data"
+    a=$(seconds)
+    KOPIAL_TOKEN=$admin_token "$build/bin/kopial" import "$work/w10k" --tenant bench --archive "$archive" >"$work/import.log" || { cat "$work/import.log"; die "the import failed"; }
+    local stored; stored=$(seconds)
+    until_indexed
+    b=$(seconds)
+    ours=$(per_second "$messages" "$a" "$b")
+    count=$(token=$officer_token api GET "/tenants/bench/search?limit=1" | jq .total)
+    printf 'import, round %s: notmuch %s/s, kopial %s/s end to end (%s/s durable), ratio %s; %s messages found\n' \
+      "$round" "$theirs" "$ours" "$(per_second "$messages" "$a" "$stored")" "$(ratio "$ours" "$theirs")" "$count"
+  done
+  stop_all
+}
+
+bench_graph() {
+  local mailboxes=20 each=1000 a b total
+  fresh_daemon "$work/data"
+  # The double without delay: what is measured is the connector, the pipeline and the store.
+  node "$root/tests/doubles/m365/server.mjs" --listen 127.0.0.1:0 --ready-file "$work/double.json" \
+    --synthetic "{\"mailboxes\":$mailboxes,\"messages_per_mailbox\":$each,\"mean_bytes\":76800,\"seed\":1}" >"$work/double.log" 2>&1 &
+  pids+=($!)
+  until [ -s "$work/double.json" ]; do sleep 0.1; done
+  double=$(cat "$work/double.json")
+  local profile; profile=$(add_double_profile bench)
+  a=$(seconds)
+  KOPIAL_TOKEN=$admin_token "$build/bin/kopial" profile run "$profile" --tenant bench >"$work/run.log" || { tail -5 "$work/run.log"; die "the run failed"; }
+  b=$(seconds)
+  total=$(token=$officer_token api GET "/tenants/bench/search?limit=1" | jq .coverage.in_scope)
+  printf 'graph: %s messages of 75 KB mean in %.1f s = %s/s; resident memory at its highest %s MiB\n' "$((mailboxes * each))" \
+    "$(awk -v a="$a" -v b="$b" 'BEGIN{print b-a}')" "$(per_second $((mailboxes * each)) "$a" "$b")" \
+    "$(awk '/VmHWM/{print int($2/1024)}' "/proc/$daemon_pid/status")"
+  a=$(seconds)
+  KOPIAL_TOKEN=$admin_token "$build/bin/kopial" profile run "$profile" --tenant bench >>"$work/run.log" || die "the second run failed"
+  b=$(seconds)
+  printf 'graph, second run with nothing new: %.1f s; %s messages in the archive\n' "$(awk -v a="$a" -v b="$b" 'BEGIN{print b-a}')" "$total"
+  stop_all
+}
+
+bench_search() {
+  set_of w100k --messages "$search_messages" --profile list --seed 2
+  say "Indexing $search_messages messages on both sides"
+  notmuch_new "$work/w100k"
+  fresh_daemon "$work/data"
+  KOPIAL_TOKEN=$admin_token "$build/bin/kopial" import "$work/w100k" --tenant bench --archive "$archive" >"$work/import.log" || { cat "$work/import.log"; die "the import failed"; }
+  until_indexed
+  (umask 077 && printf '%s\n' "$officer_token" >"$work/token")
+  local arguments=(--url "$url" --token-file "$work/token" --ca-file "$ca_file" --tenant bench --notmuch "$work/w100k"
+    --queries "$root/tests/bench/queries.tsv")
+  say "Search, warm"; "$build/bin/search_bench" "${arguments[@]}" --rounds 5
+  say "Search, cold"; "$build/bin/search_bench" "${arguments[@]}" --rounds 1 --evict "$data_index" --evict "$work/w100k/.notmuch"
+  stop_all
+}
+data_index=$work/data/tenants/bench/index
+
+bench_size() {
+  set_of c20k --messages 20000 --profile corporate --mailboxes 20 --seed 3
+  fresh_daemon "$work/data"
+  local mailbox raw store index
+  KOPIAL_TOKEN=$admin_token "$build/bin/kopial" import "$work/c20k" --tenant bench --archive "$archive" >"$work/import.log" || { cat "$work/import.log"; die "the import failed"; }
+  until_indexed
+  stop_all
+  raw=$(find "$work/c20k" -type f -not -path '*/.notmuch/*' -printf '%s\n' | awk '{n+=$1}END{print n}')
+  store=$(du -sb "$work/data/tenants/bench/store" | cut -f1) index=$(du -sb "$work/data/tenants/bench/index" | cut -f1)
+  printf 'size: raw %s bytes, store %s (%s of raw), index %s (%s), both %s\n' "$raw" "$store" "$(ratio "$store" "$raw")" \
+    "$index" "$(ratio "$index" "$raw")" "$(ratio $((store + index)) "$raw")"
+}
+
+for name in $wanted; do
+  say "$name"
+  "bench_$name"
+done

@@ -18,11 +18,16 @@
 
 namespace kopial {
 
+class WorkerPool;
+
 struct IndexOptions {
   std::size_t lanes = 2;              // writers of the growing edge, about one a core
   std::size_t documents_per_commit = 1000;
   std::vector<std::string> languages = {"english", "german"};  // Snowball stemmers, or ISO codes ("de", "en")
   std::size_t text_bytes_max = 4 << 20;  // of one message; more makes it `partial`
+  std::uint64_t shard_messages_max = 2'000'000;  // then a shard is sealed, and the next ones begin
+  std::shared_ptr<WorkerPool> search_workers;    // shards of one search run on these; null: a small pool of its own
+  Clock* clock = nullptr;                        // what "today" in a query is; null: the system's
 };
 
 // Names of archives for `archive:` and of folders are resolved by the caller's directory.

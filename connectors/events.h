@@ -25,7 +25,7 @@ struct SourceMailbox {
 
 struct SourceItem {
   std::string id;          // opaque and case-sensitive
-  std::string change_key;
+  std::string change_key;  // names this version of the item; another one means other bytes. "": the item's bytes do not change
   std::string folder;      // path, '/' between names, '/' inside a name as "%2F"
   Time received;
   bool unread = false;
@@ -49,6 +49,10 @@ class EventSink {
   virtual Result<void> quarantined(const SourceItem& item, std::string reason, Bytes representation) = 0;
   // Could not be read at all this time; the run is not green. The cursor must not pass it unless it stays listed.
   virtual Result<void> failed(const SourceItem& item, const Error& error) = 0;
+
+  // Ids of the archived items last seen in that folder that have not vanished, in no particular order and in pages: `after` is
+  // the last id of the page before. For comparing with a full listing.
+  virtual Result<std::vector<std::string>> archived(const std::string& folder, const std::string& after, std::size_t limit) = 0;
 
   // "" when there is none. folder_id "" is the mailbox's own cursor (its folder tree).
   virtual Result<std::string> cursor(const std::string& folder_id) = 0;

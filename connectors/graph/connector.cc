@@ -1,0 +1,154 @@
+#include "connectors/graph/connector.h"
+
+#include <fmt/format.h>
+
+#include "connectors/graph/mailbox_pull.h"
+#include "connectors/graph/service.h"
+#include "connectors/http/url.h"
+
+namespace kopial {
+namespace json = boost::json;
+namespace {
+
+constexpr std::string_view kUserFields = "id,userPrincipalName,displayName,mail,proxyAddresses,accountEnabled,userType,assignedPlans";
+constexpr std::size_t kBatchMax = 20;  // of Graph's $batch
+constexpr std::size_t kMailboxesMax = 1'000'000;
+
+bool has_exchange_plan(const json::object& user) {
+  const auto* plans = graph::list(user, "assignedPlans");
+  if (plans == nullptr) return false;
+  return std::any_of(plans->begin(), plans->end(), [](const json::value& plan) {
+    return plan.is_object() && graph::text(plan.get_object(), "service") == "exchange" && graph::text(plan.get_object(), "capabilityStatus") == "Enabled";
+  });
+}
+
+std::vector<std::string> smtp_addresses(const json::object& user) {
+  std::vector<std::string> out;
+  const auto add = [&](std::string address) {
+    if (!address.empty() && std::find(out.begin(), out.end(), address) == out.end()) out.push_back(std::move(address));
+  };
+  add(graph::text(user, "mail"));
+  if (const auto* proxies = graph::list(user, "proxyAddresses")) {
+    for (const auto& proxy : *proxies) {
+      if (!proxy.is_string()) continue;
+      const std::string text(proxy.get_string());
+      if (text.starts_with("SMTP:") || text.starts_with("smtp:")) add(text.substr(5));
+    }
+  }
+  return out;
+}
+
+SourceMailbox mailbox_of(const json::object& user) {
+  SourceMailbox mailbox;
+  mailbox.id = graph::text(user, "id");
+  mailbox.upn = graph::text(user, "userPrincipalName");
+  mailbox.display_name = graph::text(user, "displayName");
+  mailbox.mail = graph::text(user, "mail");
+  mailbox.addresses = smtp_addresses(user);
+  mailbox.enabled = !user.contains("accountEnabled") || graph::flag(user, "accountEnabled");
+  mailbox.purpose = mailbox.enabled ? SourceMailbox::Purpose::user : SourceMailbox::Purpose::unknown;
+  return mailbox;
+}
+
+// Whether this user can have a mailbox. Shared mailboxes have no licence, so an address is enough; guests never have one.
+bool may_have_mailbox(const json::object& user) {
+  return graph::text(user, "userType") != "Guest" && (has_exchange_plan(user) || !smtp_addresses(user).empty());
+}
+
+SourceMailbox::Purpose purpose_called(const std::string& name) {
+  using enum SourceMailbox::Purpose;
+  if (name == "user" || name == "linked") return user;
+  if (name == "shared") return shared;
+  if (name == "room") return room;
+  if (name == "equipment") return equipment;
+  return unknown;
+}
+
+class Connector final : public GraphConnector {
+ public:
+  Connector(const EntraApp& app, GraphOptions options, HttpClient& http, Clock& clock) : service_(app, std::move(options), http, clock) {}
+
+  Result<void> check(std::stop_token stop) override {
+    auto answer = service_.call({.url = service_.base() + "/users?$top=1&$select=id"}, stop);
+    if (!answer) return answer.error();
+    if (!answer->ok()) return answer->error().with_context("reading the directory (is User.Read.All granted and consented?)");
+    return {};
+  }
+
+  Result<std::vector<SourceMailbox>> mailboxes(std::stop_token stop) override {
+    std::vector<SourceMailbox> found;
+    std::string link = service_.base() + "/users?$top=999&$select=" + std::string(kUserFields);
+    while (!link.empty()) {
+      auto answer = service_.call({.url = link}, stop);
+      if (!answer) return answer.error();
+      if (!answer->ok()) return answer->error().with_context("listing users");
+      if (const auto* users = graph::list(answer->json, "value")) {
+        for (const auto& user : *users) {
+          if (user.is_object() && may_have_mailbox(user.get_object())) found.push_back(mailbox_of(user.get_object()));
+        }
+      }
+      if (found.size() > kMailboxesMax) return Error{ErrorCode::too_large, "the directory has too many users"};
+      const auto next = graph::text(answer->json, "@odata.nextLink");
+      if (next == link) return Error{ErrorCode::unavailable, "Graph's list of users goes in a circle"};
+      link = next;
+    }
+    if (auto done = ask_purposes(found, stop); !done) return done.error();
+    return found;
+  }
+
+  Result<SourceMailbox> mailbox(const std::string& upn_or_id, std::stop_token stop) override {
+    auto answer = service_.call({.url = service_.base() + "/users/" + percent_encode(upn_or_id) + "?$select=" + std::string(kUserFields)}, stop);
+    if (!answer) return answer.error();
+    if (!answer->ok()) return answer->error().with_context("looking up " + upn_or_id);
+    std::vector<SourceMailbox> one{mailbox_of(answer->json)};
+    if (one.front().id.empty()) return Error{ErrorCode::unavailable, "Graph described " + upn_or_id + " without an id"};
+    if (auto done = ask_purposes(one, stop); !done) return done.error();
+    return one.front();
+  }
+
+  Result<PullReport> pull(const SourceMailbox& mailbox, EventSink& sink, std::stop_token stop) override {
+    return graph::pull_mailbox(service_, mailbox, sink, stop);
+  }
+
+ private:
+  // Accounts nobody signs in to are shared mailboxes, rooms, or people who left; only the mailbox knows. Not being told is no failure.
+  Result<void> ask_purposes(std::vector<SourceMailbox>& mailboxes, std::stop_token stop) {
+    std::vector<SourceMailbox*> asked;
+    for (auto& mailbox : mailboxes) {
+      if (!mailbox.enabled) asked.push_back(&mailbox);
+    }
+    for (std::size_t from = 0; from < asked.size(); from += kBatchMax) {
+      json::array requests;
+      for (std::size_t at = from; at < std::min(from + kBatchMax, asked.size()); ++at) {
+        requests.push_back({{"id", std::to_string(at)}, {"method", "GET"},
+                            {"url", "/users/" + percent_encode(asked[at]->id) + "/mailboxSettings/userPurpose"}});
+      }
+      auto answer = service_.call({.url = service_.base() + "/$batch", .method = "POST", .body = json::serialize(json::object{{"requests", std::move(requests)}})}, stop);
+      if (!answer) return answer.error();
+      const auto* responses = graph::list(answer->json, "responses");
+      if (!answer->ok() || responses == nullptr) continue;
+      for (const auto& value : *responses) {
+        if (!value.is_object()) continue;
+        const auto& response = value.get_object();
+        const auto id = graph::text(response, "id");
+        const auto* body = response.if_contains("body");
+        if (graph::number(response, "status") != 200 || body == nullptr || !body->is_object() || id.empty() || id.size() > 9 ||
+            id.find_first_not_of("0123456789") != std::string::npos) {
+          continue;
+        }
+        if (const auto at = std::stoul(id); at < asked.size()) asked[at]->purpose = purpose_called(graph::text(body->get_object(), "value"));
+      }
+    }
+    return {};
+  }
+
+  graph::Service service_;
+};
+
+}  // namespace
+
+std::unique_ptr<GraphConnector> GraphConnector::make(EntraApp app, GraphOptions options, HttpClient& http, Clock& clock) {
+  return std::make_unique<Connector>(app, std::move(options), http, clock);
+}
+
+}  // namespace kopial

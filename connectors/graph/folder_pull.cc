@@ -1,0 +1,227 @@
+#include "connectors/graph/folder_pull.h"
+
+#include <fmt/format.h>
+
+#include <set>
+
+#include "connectors/http/url.h"
+#include "storage/base/log.h"
+
+namespace kopial::graph {
+namespace json = boost::json;
+namespace {
+
+// Nothing else is asked for: recipients make pages slow, and sometimes cut them short. The rest is in the message itself.
+constexpr std::string_view kFields = "id,parentFolderId,changeKey,receivedDateTime,isDraft,isRead";
+constexpr std::size_t kMissingMax = 1000;
+constexpr std::size_t kArchivedPage = 1000;
+
+// Failures of one item that end the whole pull, because every other item would meet them as well.
+bool ends_the_pull(const Error& error) {
+  return error.code == ErrorCode::cancelled || error.code == ErrorCode::denied || error.code == ErrorCode::rate_limited;
+}
+
+}  // namespace
+
+Result<void> close_items(EventSink& sink, const std::string& folder, const std::set<std::string>* still_listed) {
+  std::string after;
+  while (true) {
+    auto items = sink.archived(folder, after, kArchivedPage);
+    if (!items) return items.error();
+    for (const auto& item : *items) {
+      if (still_listed != nullptr && still_listed->contains(item)) continue;
+      if (auto done = sink.vanished(item, folder); !done) return done;
+    }
+    if (items->size() < kArchivedPage) return {};
+    after = items->back();
+  }
+}
+
+std::string FolderPull::first_link() const {
+  return context_.url + "/mailFolders/" + percent_encode(id_) + "/messages/delta?$select=" + std::string(kFields);
+}
+
+bool FolderPull::in_period(Time received) const {
+  const auto& options = context_.service.options();
+  return (!options.since || received >= *options.since) && (!options.until || received < *options.until);
+}
+
+Result<void> FolderPull::run() {
+  auto saved = context_.sink.cursor(id_);
+  if (!saved) return saved.error();
+  cursor_ = decode_folder_cursor(*saved);
+  if (cursor_.link.empty()) cursor_.link = first_link();
+  if (auto done = fetch_missing(); !done) return done;
+
+  const auto ask = [&](const std::string& link) {
+    return context_.service.call({.url = link, .mailbox = context_.mailbox, .page_size = context_.service.options().page_size},
+                                 context_.stop, &context_.requests);
+  };
+  auto page = ask(cursor_.link);
+  while (true) {
+    if (!page) return page.error();
+    if (page->is_sync_reset()) {
+      if (auto done = start_over("the service lost the sync state"); !done) return done;
+      page = ask(cursor_.link);
+      continue;
+    }
+    if (page->is_folder_gone()) {
+      if (auto done = close_items(context_.sink, path_, nullptr); !done) return done;
+      return context_.sink.save_cursor(id_, "");
+    }
+    if (!page->ok()) return page->error();
+
+    Group group;
+    auto taken = take_page(page->json, group);
+    const auto next = text(page->json, "@odata.nextLink"), delta = text(page->json, "@odata.deltaLink");
+    const auto before = cursor_.link;
+    std::optional<Result<Answer>> following;
+    // The next page is asked for while this one's bytes come in.
+    if (taken && !next.empty() && next != before) following.emplace(ask(next));
+    auto arrived = wait_for(group);
+    if (!taken) return taken;
+    if (!arrived) return arrived;
+    cursor_.missing.insert(cursor_.missing.end(), group.missing.begin(), group.missing.end());
+    if (cursor_.missing.size() > kMissingMax) {
+      return Error{ErrorCode::unavailable, fmt::format("more than {} messages of folder {} could not be fetched", kMissingMax, path_)};
+    }
+    if (next.empty() && delta.empty()) return Error{ErrorCode::unavailable, "Graph ended a listing without saying where to go on"};
+    if (!next.empty() && next == before) return Error{ErrorCode::unavailable, "Graph's listing goes in a circle"};
+    if (next.empty() && listing_everything_) {
+      if (auto done = close_items(context_.sink, path_, &listed_); !done) return done;
+    }
+    cursor_.link = next.empty() ? delta : next;
+    cursor_.finished = next.empty();
+    if (auto done = context_.sink.save_cursor(id_, encode(cursor_)); !done) return done;
+    if (next.empty()) return {};
+    page = std::move(*following);
+  }
+}
+
+Result<void> FolderPull::start_over(const std::string& why) {
+  if (listing_everything_) return Error{ErrorCode::unavailable, fmt::format("folder {}: {} again and again", path_, why)};
+  context_.find(fmt::format("folder {}: {}; the whole folder was listed again", path_, why));
+  listing_everything_ = true;
+  listed_.clear();
+  cursor_.link = first_link();
+  cursor_.finished = false;
+  return {};
+}
+
+Result<void> FolderPull::take_page(const json::object& page, Group& group) {
+  const auto* items = list(page, "value");
+  if (items == nullptr) return {};
+  // An id may come several times, and only its last state counts.
+  std::map<std::string, std::size_t> last;
+  for (std::size_t at = 0; at < items->size(); ++at) {
+    if ((*items)[at].is_object()) last[text((*items)[at].get_object(), "id")] = at;
+  }
+  if (cursor_.finished) context_.sink.expected(last.size());
+  for (std::size_t at = 0; at < items->size(); ++at) {
+    if (!(*items)[at].is_object()) continue;
+    const auto& item = (*items)[at].get_object();
+    const auto id = text(item, "id");
+    if (id.empty() || last[id] != at) continue;
+    if (auto done = take_item(item, group); !done) return done;
+  }
+  return {};
+}
+
+Result<void> FolderPull::take_item(const json::object& listed, Group& group) {
+  SourceItem item;
+  item.id = text(listed, "id");
+  item.folder = path_;
+  if (listed.contains("@removed")) {
+    listed_.erase(item.id);
+    std::erase_if(cursor_.missing, [&](const auto& missing) { return missing.id == item.id; });
+    return context_.sink.vanished(item.id, path_);
+  }
+  if (listing_everything_) listed_.insert(item.id);
+  item.received = parse_rfc3339(text(listed, "receivedDateTime")).value_or(context_.service.clock().now());
+  if (!in_period(item.received)) return {};
+  ++context_.seen;
+  item.unread = listed.contains("isRead") && !flag(listed, "isRead");
+  // Only a draft's bytes change; a read flag is no reason to fetch a message again.
+  if (flag(listed, "isDraft")) item.change_key = text(listed, "changeKey");
+  auto known = context_.sink.known(item);
+  if (!known) return known.error();
+  if (*known == Known::same) return {};
+  if (*known == Known::elsewhere) return context_.sink.moved(item.id, item);
+  return fetch_later(std::move(item), group);
+}
+
+Result<void> FolderPull::fetch_later(SourceItem item, Group& group) {
+  {
+    const std::lock_guard lock(group.mutex);
+    if (group.error) return *group.error;
+    ++group.under_way;
+  }
+  const bool accepted = context_.downloads.submit([this, item = std::move(item), &group] {
+    auto done = context_.stop.stop_requested() ? Result<void>(Error{ErrorCode::cancelled, "stopped"}) : fetch(item, group);
+    const std::lock_guard lock(group.mutex);
+    if (!done && !group.error) group.error = done.error();
+    --group.under_way;
+    group.ended.notify_all();
+  });
+  if (accepted) return {};
+  const std::lock_guard lock(group.mutex);
+  --group.under_way;
+  return Error{ErrorCode::cancelled, "stopped"};
+}
+
+Result<void> FolderPull::wait_for(Group& group) {
+  std::unique_lock lock(group.mutex);
+  group.ended.wait(lock, [&] { return group.under_way == 0; });
+  if (group.error) return *group.error;
+  return {};
+}
+
+Result<void> FolderPull::fetch(const SourceItem& item, Group& group) {
+  auto answer = context_.service.call({.url = context_.url + "/messages/" + percent_encode(item.id) + "/$value", .mailbox = context_.mailbox, .raw = true},
+                                      context_.stop, &context_.requests);
+  if (answer && answer->ok()) return context_.sink.message(item, std::move(answer->body));
+  if (answer && answer->status == 404) return context_.sink.vanished(item.id, path_);  // Gone between the listing and now.
+  if (answer && answer->has_code({"ErrorMimeContentConversionFailed", "ErrorContentConversionFailed", "ErrorCannotOpenFileAttachment", "ErrorItemCorrupt"})) {
+    return quarantine(item, *answer);
+  }
+  const Error error = answer ? answer->error() : answer.error();
+  if (ends_the_pull(error)) return error;
+  if (error.code == ErrorCode::too_large) return context_.sink.quarantined(item, error.message, {});
+  {
+    const std::lock_guard lock(group.mutex);
+    group.missing.push_back({item.id, format_rfc3339(item.received)});
+  }
+  return context_.sink.failed(item, error);
+}
+
+// Exchange could not make a message of it. What Graph tells about it is kept, so that somebody can see what is missing.
+Result<void> FolderPull::quarantine(const SourceItem& item, const Answer& refusal) {
+  auto answer = context_.service.call({.url = context_.url + "/messages/" + percent_encode(item.id), .mailbox = context_.mailbox}, context_.stop,
+                                      &context_.requests);
+  if (!answer && ends_the_pull(answer.error())) return answer.error();
+  const auto representation = answer && answer->ok() ? json::serialize(answer->json) : std::string();
+  return context_.sink.quarantined(item, refusal.error().message, representation);
+}
+
+Result<void> FolderPull::fetch_missing() {
+  if (cursor_.missing.empty()) return {};
+  const auto wanted = std::exchange(cursor_.missing, {});
+  Group group;
+  Result<void> given;
+  context_.sink.expected(wanted.size());
+  for (const auto& missing : wanted) {
+    SourceItem item;
+    item.id = missing.id;
+    item.folder = path_;
+    item.received = parse_rfc3339(missing.received).value_or(context_.service.clock().now());
+    ++context_.seen;
+    if (given = fetch_later(std::move(item), group); !given) break;
+  }
+  auto arrived = wait_for(group);
+  if (!given) return given;
+  if (!arrived) return arrived;
+  cursor_.missing = std::move(group.missing);
+  return {};
+}
+
+}  // namespace kopial::graph

@@ -1,0 +1,10 @@
+// One mailbox: its folder tree, then its folders, a few at a time.
+#pragma once
+
+#include "connectors/graph/service.h"
+
+namespace kopial::graph {
+
+Result<PullReport> pull_mailbox(Service& service, const SourceMailbox& mailbox, EventSink& sink, std::stop_token stop);
+
+}  // namespace kopial::graph

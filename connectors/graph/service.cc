@@ -1,0 +1,187 @@
+#include "connectors/graph/service.h"
+
+#include <fmt/format.h>
+
+#include "connectors/http/retry.h"
+#include "connectors/http/url.h"
+#include "storage/base/log.h"
+
+namespace kopial::graph {
+namespace json = boost::json;
+namespace {
+
+constexpr int kThrottledMax = 60;  // Answers "too many requests" in a row; each was waited for as long as it asked.
+
+bool equal_folded(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
+    return std::tolower(static_cast<unsigned char>(x)) == std::tolower(static_cast<unsigned char>(y));
+  });
+}
+
+bool parse(const Bytes& body, json::object& out) {
+  json::parse_options options;
+  options.max_depth = 64;
+  options.allow_invalid_utf8 = true;  // A name that is cut in the middle of a character must not hide a whole page.
+  json::error_code bad;
+  auto value = json::parse(body, bad, {}, options);
+  if (bad || !value.is_object()) return false;
+  out = std::move(value.get_object());
+  return true;
+}
+
+Answer read_error(const HttpResponse& response) {
+  Answer answer;
+  answer.status = response.status;
+  json::object body;
+  if (parse(response.body, body)) {  // Gateways answer HTML, or nothing.
+    if (const auto* error = body.if_contains("error"); error != nullptr && error->is_object()) {
+      answer.code = text(error->get_object(), "code");
+      answer.message = text(error->get_object(), "message").substr(0, 300);
+    }
+  }
+  return answer;
+}
+
+std::string trimmed(std::string url) {
+  while (!url.empty() && url.back() == '/') url.pop_back();
+  return url;
+}
+
+}  // namespace
+
+std::string text(const json::object& object, std::string_view name) {
+  const auto* value = object.if_contains(name);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+bool flag(const json::object& object, std::string_view name) {
+  const auto* value = object.if_contains(name);
+  return value != nullptr && value->is_bool() && value->get_bool();
+}
+std::uint64_t number(const json::object& object, std::string_view name) {
+  const auto* value = object.if_contains(name);
+  return value != nullptr && value->is_int64() && value->get_int64() > 0 ? static_cast<std::uint64_t>(value->get_int64()) : 0;
+}
+const json::array* list(const json::object& object, std::string_view name) {
+  const auto* value = object.if_contains(name);
+  return value != nullptr ? value->if_array() : nullptr;
+}
+
+bool Answer::has_code(std::initializer_list<std::string_view> codes) const {
+  return std::any_of(codes.begin(), codes.end(), [&](std::string_view one) { return equal_folded(one, code); });
+}
+bool Answer::is_sync_reset() const {
+  return status == 410 || (status >= 400 && status < 500 && has_code({"syncStateNotFound", "resyncRequired", "SyncStateInvalid", "SyncStateNotFound"}));
+}
+bool Answer::is_folder_gone() const {
+  return (status == 400 || status == 404) && has_code({"ErrorSyncFolderNotFound", "ErrorFolderNotFound", "ErrorItemNotFound", "itemNotFound"});
+}
+
+Error Answer::error() const {
+  const auto said = fmt::format("Graph answered {}{}{}{}{}", status, code.empty() ? "" : " ", code, message.empty() ? "" : ": ", message);
+  if (has_code({"MailboxNotEnabledForRESTAPI"})) {
+    return {ErrorCode::not_found, "there is no mailbox in Exchange Online (none, inactive, soft-deleted, or on-premises)"};
+  }
+  if (status == 403 && has_code({"ErrorAccessDenied"})) {
+    return {ErrorCode::denied, "the application may not read this mailbox: check its permissions and its scope in Exchange (" + said + ")"};
+  }
+  if (status == 404) return {ErrorCode::not_found, said};
+  if (status == 401 || status == 403) return {ErrorCode::denied, said};
+  if (is_transient(status)) return {ErrorCode::unavailable, said};
+  return {ErrorCode::invalid, said};
+}
+
+Service::Service(const EntraApp& app, const GraphOptions& options, HttpClient& http, Clock& clock)
+    : origin_(trimmed(app.graph_url)),
+      base_(origin_ + "/v1.0"),
+      options_(options),
+      http_(http),
+      clock_(clock),
+      // The scope names the resource; a double on another address is still asked for Graph itself.
+      tokens_(TokenSource::make({trimmed(app.authority), app.directory_id, app.client_id, app.client_secret,
+                                 (origin_.find("://127.") == std::string::npos ? origin_ : "https://graph.microsoft.com") + "/.default"},
+                                http, clock)),
+      gate_(options.requests_per_mailbox, options.requests_in_flight, clock),
+      random_(std::minstd_rand(std::random_device()())) {}
+
+std::chrono::milliseconds Service::next_backoff(int attempt) {
+  const double chance = random_.with([](std::minstd_rand& random) { return std::uniform_real_distribution<>()(random); });
+  return backoff(attempt, chance);
+}
+
+Result<HttpResponse> Service::send(const Call& call, const Secret& token, std::size_t page_size, std::stop_token stop) {
+  HttpRequest request;
+  request.method = call.method;
+  request.url = call.url;
+  request.body = call.body;
+  request.headers = {{"Authorization", "Bearer " + std::string(token.reveal())}, {"Accept", call.raw ? "*/*" : "application/json"}};
+  if (!call.body.empty()) request.headers.emplace_back("Content-Type", "application/json");
+  if (page_size > 0) request.headers.emplace_back("Prefer", fmt::format("odata.maxpagesize={}", page_size));
+  request.timeout = std::chrono::seconds(call.raw ? 600 : 120);
+  request.body_bytes_max = call.raw ? options_.message_bytes_max : 64ull << 20;
+  return http_.send(request, stop);
+}
+
+Result<Answer> Service::call(const Call& call, std::stop_token stop, std::atomic<std::uint64_t>* requests) {
+  // Links come from outside; a token must not follow one to another host.
+  if (!same_origin(call.url, origin_)) return Error{ErrorCode::denied, "Graph pointed to another host; the link was not followed"};
+  auto page_size = call.page_size;
+  int attempts = 0, throttled = 0, refused = 0;
+  Error last;
+  while (true) {
+    auto token = tokens_->token(stop);
+    if (!token) return token.error();
+    auto wait = std::chrono::milliseconds(0);
+    {
+      auto permit = gate_.enter(call.mailbox, stop);
+      if (!permit) return permit.error();
+      if (requests != nullptr) ++*requests;
+      auto response = send(call, *token, page_size, stop);
+      if (!response) {
+        last = response.error();
+        if (last.code != ErrorCode::unavailable && last.code != ErrorCode::timeout) return last;
+        wait = next_backoff(++attempts);
+      } else if (response->status >= 200 && response->status < 300) {
+        Answer answer;
+        answer.status = response->status;
+        if (call.raw) {
+          answer.body = std::move(response->body);
+          return answer;
+        }
+        if (response->status == 204 || parse(response->body, answer.json)) return answer;
+        // Status 200, and the JSON ends in the middle: one message of the page cannot be rendered in time. Ask for less.
+        last = {ErrorCode::unavailable, "Graph's answer was cut short"};
+        page_size = page_size == 0 ? 0 : std::max<std::size_t>(1, page_size / 4);
+        wait = next_backoff(++attempts);
+      } else {
+        auto answer = read_error(*response);
+        last = answer.error();
+        if (answer.status == 401 && ++refused <= 2) {
+          tokens_->discard(*token);  // Ended or revoked inside the run.
+          continue;
+        }
+        if (!is_transient(answer.status)) return answer;
+        // Messages that cannot be converted are answered as a server's failure, and will be the next time as well.
+        if (answer.has_code({"ErrorMimeContentConversionFailed", "ErrorContentConversionFailed", "ErrorCannotOpenFileAttachment", "ErrorItemCorrupt"})) {
+          return answer;
+        }
+        const auto after = read_retry_after(response->header("retry-after").value_or(""), response->header("date").value_or(""), clock_.now());
+        if (after && *after > options_.retry_wait_max) {
+          return Error{ErrorCode::rate_limited, fmt::format("{}; asked to come back in {} s", last.message, after->count() / 1000)};
+        }
+        if (answer.status == 429) ++throttled;
+        else ++attempts;
+        if (after) {
+          gate_.pause(call.mailbox, *after);  // Before the place is given back: nobody slips through.
+        } else {
+          wait = next_backoff(std::max(attempts, throttled));
+          if (answer.status == 429) gate_.pause(call.mailbox, wait);
+        }
+      }
+    }
+    if (attempts >= options_.attempts_max || throttled >= kThrottledMax) return last;
+    spdlog::debug("graph: repeating a request ({})", last.message);
+    if (wait.count() > 0 && !clock_.wait_for(wait, stop)) return Error{ErrorCode::cancelled, "stopped while waiting to ask Graph again"};
+  }
+}
+
+}  // namespace kopial::graph

@@ -1,0 +1,74 @@
+// One request to Microsoft Graph and its answer, after everything that repeating can mend: throttling, passing failures, ended
+// tokens, answers cut short.
+#pragma once
+
+#include <boost/json.hpp>
+
+#include <atomic>
+#include <memory>
+#include <random>
+#include <string>
+
+#include "connectors/graph/connector.h"
+#include "connectors/http/request_gate.h"
+#include "connectors/oauth/client_credentials.h"
+#include "storage/base/guarded.h"
+
+namespace kopial::graph {
+
+struct Call {
+  std::string url;            // absolute, of the configured Graph base
+  std::string mailbox;        // whose budget it counts against; "" = the directory's
+  std::size_t page_size = 0;  // > 0: a collection. Halved and more when an answer is cut short
+  bool raw = false;           // the answer is bytes, not JSON
+  std::string method = "GET";
+  Bytes body;                 // JSON
+};
+
+// A complete answer that repeating will not change.
+struct Answer {
+  int status = 0;
+  std::string code, message;  // of Graph's error object; "" when there is none
+  boost::json::object json;   // of a JSON answer with status 2xx
+  Bytes body;                 // of a raw one
+  bool ok() const { return status >= 200 && status < 300; }
+  bool has_code(std::initializer_list<std::string_view> codes) const;  // case-insensitive
+  // Delta tokens that are no longer good, in all their forms.
+  bool is_sync_reset() const;
+  bool is_folder_gone() const;
+  Error error() const;  // precondition: !ok()
+};
+
+// Thread-safe.
+class Service {
+ public:
+  Service(const EntraApp& app, const GraphOptions& options, HttpClient& http, Clock& clock);
+
+  // Fails with cancelled, unavailable (attempts used up), rate_limited (asked to wait longer than retry_wait_max), denied (signing
+  // in, or a link to another host), too_large.
+  Result<Answer> call(const Call& call, std::stop_token stop, std::atomic<std::uint64_t>* requests = nullptr);
+
+  const std::string& base() const { return base_; }  // ".../v1.0"
+  const GraphOptions& options() const { return options_; }
+  Clock& clock() const { return clock_; }
+
+ private:
+  Result<HttpResponse> send(const Call& call, const Secret& token, std::size_t page_size, std::stop_token stop);
+  std::chrono::milliseconds next_backoff(int attempt);
+
+  const std::string origin_, base_;
+  const GraphOptions options_;
+  HttpClient& http_;
+  Clock& clock_;
+  std::unique_ptr<TokenSource> tokens_;
+  RequestGate gate_;
+  Guarded<std::minstd_rand> random_;
+};
+
+// Fields of Graph's objects; absent and of another type are the same.
+std::string text(const boost::json::object& object, std::string_view name);
+bool flag(const boost::json::object& object, std::string_view name);
+std::uint64_t number(const boost::json::object& object, std::string_view name);
+const boost::json::array* list(const boost::json::object& object, std::string_view name);
+
+}  // namespace kopial::graph

@@ -12,8 +12,8 @@ class Users;        // server/people/users.h
 class Sessions;     // server/people/sessions.h
 class RunService;   // server/archiving/run_service.h
 class Metrics;      // server/monitoring/metrics.h
+class Idempotency;  // server/api/idempotency.h
 struct Settings;    // config/settings.h
-class HttpClient;
 
 struct Services {
   Clock& clock;
@@ -23,6 +23,7 @@ struct Services {
   Sessions& sessions;
   RunService& runs;
   Metrics& metrics;
+  Idempotency& idempotency;
 };
 
 }  // namespace kopial

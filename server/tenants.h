@@ -44,6 +44,8 @@ class Tenant {
   virtual Result<Archive> archive_for_mailbox(const std::string& source_mailbox, const Archive& wanted) = 0;
   virtual Result<Archive> create_archive(Archive wanted) = 0;  // id is chosen
   virtual Result<void> update_archive(const Archive& archive) = 0;
+  // "" while the index keeps up; else what keeps it from doing so.
+  virtual std::string index_trouble() const = 0;
 };
 
 // Thread-safe.
@@ -57,7 +59,22 @@ class Tenants {
   // not_found when there is none.
   virtual Result<std::shared_ptr<Tenant>> open(const std::string& slug) = 0;
   // Destroys the tenant's wrapped key first, then its folder. Nothing can be read afterwards.
+  // conflict while it is in use.
   virtual Result<void> destroy(const std::string& slug) = 0;
+  virtual std::vector<std::shared_ptr<Tenant>> open_now() = 0;
+  // Closes what nobody has used for a while.
+  virtual void close_idle() = 0;
 };
+
+struct TenantsOptions {
+  std::filesystem::path folder;  // data_dir/tenants
+  std::uint64_t message_bytes_max = 256ull << 20;
+  std::shared_ptr<SharedBudget> budget;
+  std::size_t index_lanes = 2;
+};
+std::unique_ptr<Tenants> make_tenants(SystemStore& system, TenantsOptions options, Clock& clock);
+
+// [a-z0-9-], 1 to 63 of them, neither beginning nor ending with '-'.
+bool is_slug(const std::string& text);
 
 }  // namespace kopial

@@ -20,6 +20,7 @@ struct ApiCall {
   const http::Request& request;
   const Caller& caller;  // without user for Need::nobody
   Services& services;
+  std::string slug;  // of a /tenants/{t}/… route
   // Captures of the pattern after {t}, decoded, in order.
   std::vector<std::string> captures;
   Tenant& tenant() const { return *caller.tenant; }  // precondition: a /tenants/{t}/… route with a tenant's caller
@@ -39,18 +40,35 @@ class Api {
  public:
   explicit Api(Services& services) : services_(services) {}
   void add(ApiRoute route);
+  // Answers whatever no route matches; GET only.
+  void set_fallback(std::function<http::Response(const http::Request&)> fallback) { fallback_ = std::move(fallback); }
   http::Response handle(const http::Request& request) const;
   std::uint64_t body_limit(const http::Request& request) const;
   const std::vector<ApiRoute>& routes() const { return routes_; }
   Services& services() const { return services_; }
 
  private:
+  struct Match {
+    const ApiRoute* route = nullptr;
+    std::string slug;
+    std::vector<std::string> captures;
+    std::vector<std::string> allowed;  // methods of routes with this path
+  };
+  Match match(const http::Request& request) const;
+  http::Response answer(const Match& match, const http::Request& request) const;
+
   Services& services_;
   std::vector<ApiRoute> routes_;
+  std::function<http::Response(const http::Request&)> fallback_;
 };
 
-void add_session_routes(Api& api);      // sessions, tokens
-void add_tenant_routes(Api& api);       // tenants, users, audit, status
+// The version an update was made for: the number in If-Match ("3"), or nullopt without one. invalid when it is no version.
+Result<std::optional<std::uint64_t>> if_match(const http::Request& request);
+
+void add_session_routes(Api& api);      // sessions
+void add_token_routes(Api& api);        // API tokens
+void add_tenant_routes(Api& api);       // tenants, audit, status
+void add_user_routes(Api& api);         // users
 void add_archive_routes(Api& api);      // archives, folders, browsing
 void add_credential_routes(Api& api);   // credentials
 void add_profile_routes(Api& api);      // profiles, runs, their events

@@ -16,7 +16,7 @@ std::string_view to_string(RunState state);
 struct MailboxProgress {
   std::string mailbox, upn, display_name;
   std::optional<ArchiveId> archive;
-  std::string state;  // waiting, running, done, failed
+  std::string state;  // waiting, running, done, skipped (no mailbox), stopped, failed
   std::uint64_t expected = 0, seen = 0, archived = 0, already_archived = 0, quarantined = 0, vanished = 0, moved = 0, failed = 0, bytes = 0;
   std::optional<Time> started_at, ended_at;
   double rate = 0;                      // messages a second
@@ -77,5 +77,9 @@ class RunService {
   // Cancels nothing: asks running pulls to stop at a safe point, so that the next start goes on. Returns when they have.
   virtual void stop() = 0;
 };
+
+struct Settings;
+class Metrics;
+std::unique_ptr<RunService> make_run_service(Tenants& tenants, const Settings& settings, Metrics& metrics, Clock& clock);
 
 }  // namespace kopial

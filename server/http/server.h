@@ -20,7 +20,9 @@ struct ServerOptions {
   Secret private_key_pem;
   std::size_t io_threads = 2;
   std::size_t workers = 8;
+  std::size_t stream_workers = 16;          // pieces of streamed bodies, such as live progress
   std::size_t queued_requests_max = 256;    // over it: 503 with Retry-After
+  std::uint64_t body_bytes_in_flight_max = 600ull << 20;  // of all requests that are being read or answered; over it: 503
   std::size_t connections_max = 1024;
   std::uint64_t header_bytes_max = 32 << 10;
   std::uint64_t body_bytes_max = 1 << 20;   // of ordinary requests

@@ -14,6 +14,7 @@ namespace kopial {
 // What a route needs. `tenant` routes exist only for callers of that tenant: others get not_found.
 enum class Need : std::uint8_t {
   nobody,                // no sign-in
+  anyone,                // signed in, of a tenant or of the system
   system,                // system administrators
   system_or_tenant_admin,  // /tenants/{t} itself
   member,                // anyone of the tenant

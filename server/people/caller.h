@@ -4,6 +4,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "server/tenants.h"
 
@@ -15,6 +16,7 @@ struct Caller {
   std::shared_ptr<Tenant> tenant;  // null for a system administrator
   std::string user_id, username, display_name;
   std::set<Role> roles;
+  std::vector<std::string> addresses;  // that are his at this moment, in lower case
   std::string session_id;  // of the session or token used
   bool has(Role role) const { return roles.contains(role); }
 };

@@ -1,0 +1,191 @@
+#include "server/archiving/graph_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "connectors/graph/connector.h"
+#include "server/archiving/credentials.h"
+#include "server/archiving/profiles.h"
+#include "storage/base/log.h"
+
+namespace kopial {
+namespace {
+
+std::string folded(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return out;
+}
+
+// Whether `wanted` (an id, a user principal name, or any address) means this mailbox.
+bool is_called(const SourceMailbox& mailbox, const std::string& wanted) {
+  const auto name = folded(wanted);
+  if (folded(mailbox.id) == name || folded(mailbox.upn) == name || folded(mailbox.mail) == name) return true;
+  return std::any_of(mailbox.addresses.begin(), mailbox.addresses.end(), [&](const std::string& address) { return folded(address) == name; });
+}
+
+GraphOptions options_of(const Profile& profile, const Settings& settings) {
+  GraphOptions options;
+  options.message_bytes_max = settings.limits.message_bytes_max;
+  options.include_folders = profile.include_folders;
+  options.exclude_folders = profile.exclude_folders;
+  if (profile.default_folder_exclusions) {
+    const auto& defaults = default_folder_exclusions();
+    options.exclude_folders.insert(options.exclude_folders.end(), defaults.begin(), defaults.end());
+  }
+  options.since = profile.since;
+  options.until = profile.until;
+  return options;
+}
+
+struct Chosen {
+  SourceMailbox mailbox;
+  std::size_t row = 0;  // in the run
+  bool named = false;   // by the profile; then it must be there
+};
+
+// The mailboxes of this run, each with its row. Those that were named and are not there fail at once.
+Result<std::vector<Chosen>> choose(const Profile& profile, GraphConnector& graph, LiveRun& run) {
+  std::vector<Chosen> chosen;
+  const auto add = [&](SourceMailbox mailbox, bool named) {
+    const auto excluded = std::any_of(profile.exclude_mailboxes.begin(), profile.exclude_mailboxes.end(), [&](const auto& one) { return is_called(mailbox, one); });
+    const auto twice = std::any_of(chosen.begin(), chosen.end(), [&](const Chosen& one) { return one.mailbox.id == mailbox.id; });
+    if (excluded || twice) return;
+    MailboxProgress progress;
+    progress.mailbox = mailbox.id;
+    progress.upn = mailbox.upn;
+    progress.display_name = mailbox.display_name;
+    progress.state = "waiting";
+    const auto row = run.add_mailbox(std::move(progress));
+    chosen.push_back({std::move(mailbox), row, named});
+  };
+  if (profile.all_mailboxes) {
+    auto all = graph.mailboxes(run.stop_token());
+    if (!all) return all.error();
+    for (auto& mailbox : *all) add(std::move(mailbox), false);
+  } else {
+    for (const auto& name : profile.include_mailboxes) {
+      auto mailbox = graph.mailbox(name, run.stop_token());
+      if (mailbox) {
+        add(*std::move(mailbox), true);
+        continue;
+      }
+      if (mailbox.error().code != ErrorCode::not_found) return mailbox.error();
+      MailboxProgress missing;
+      missing.upn = name;
+      missing.state = "failed";
+      missing.error = "the directory has no user of this name";
+      run.add_mailbox(std::move(missing));
+    }
+  }
+  run.touch();
+  return chosen;
+}
+
+class MailboxRun {
+ public:
+  MailboxRun(const Profile& profile, const Chosen& chosen, GraphConnector& graph, LiveRun& run, const RunEnvironment& environment)
+      : profile_(profile), chosen_(chosen), graph_(graph), run_(run), environment_(environment) {}
+
+  void operator()() {
+    const auto change = [&](const std::function<void(MailboxProgress&)>& action) { run_.change_mailbox(chosen_.row, action); };
+    change([&](MailboxProgress& mailbox) {
+      mailbox.state = "running";
+      mailbox.started_at = environment_.clock.now();
+    });
+    StoreSink::Options options;
+    options.profile = profile_.number;
+    options.mailbox = chosen_.mailbox.id;
+    options.message_bytes_max = environment_.settings.limits.message_bytes_max;
+    options.archive = [this] { return archive(); };
+    options.progressed = [this] { run_.touch(); };
+    options.paused = [this, change](const std::string& why) {
+      if (paused_.exchange(!why.empty()) || !why.empty()) change([&](MailboxProgress& mailbox) { mailbox.error = why; });
+    };
+    StoreSink sink(*run_.tenant(), std::move(options), run_.counts(chosen_.row), environment_.metrics, environment_.clock, run_.stop_token());
+    auto pulled = graph_.pull(chosen_.mailbox, sink, run_.stop_token());
+    // What was fetched before a failure is kept: the cursor does not cover it, and the next run finds it there.
+    auto flushed = sink.flush();
+    if (pulled && !flushed) pulled = flushed.error();
+    if (pulled) {
+      if (auto id = archive(); !id) pulled = id.error();  // An empty mailbox has an archive, too.
+    }
+    const bool no_mailbox = !pulled && pulled.error().code == ErrorCode::not_found && !chosen_.named;
+    change([&](MailboxProgress& mailbox) {
+      mailbox.ended_at = environment_.clock.now();
+      for (auto& failure : sink.failures()) mailbox.findings.push_back(std::move(failure));
+      if (pulled) {
+        mailbox.state = "done";
+        for (auto& finding : pulled->findings) mailbox.findings.push_back(std::move(finding));
+      } else if (no_mailbox) {
+        mailbox.state = "skipped";  // A directory has many users without a mailbox: that is no failure, and it is said.
+        mailbox.error = pulled.error().message;
+      } else if (pulled.error().code == ErrorCode::cancelled) {
+        mailbox.state = "stopped";
+      } else {
+        mailbox.state = "failed";
+        mailbox.error = pulled.error().message;
+        spdlog::warn("tenant {}, run {}: mailbox {} failed: {}", run_.tenant()->facts().slug, run_.snapshot().id, chosen_.mailbox.id, pulled.error().message);
+      }
+    });
+  }
+
+ private:
+  Result<ArchiveId> archive() {
+    const std::lock_guard lock(mutex_);
+    if (archive_) return *archive_;
+    Archive wanted;
+    const auto& mailbox = chosen_.mailbox;
+    wanted.kind = mailbox.purpose == SourceMailbox::Purpose::user || mailbox.enabled ? "person" : "shared";
+    wanted.display_name = mailbox.display_name.empty() ? mailbox.upn : mailbox.display_name;
+    wanted.addresses = mailbox.addresses;
+    if (wanted.addresses.empty() && !mailbox.upn.empty()) wanted.addresses.push_back(mailbox.upn);
+    auto found = run_.tenant()->archive_for_mailbox(mailbox.id, wanted);
+    if (!found) return found.error();
+    archive_ = found->id;
+    run_.change_mailbox(chosen_.row, [&](MailboxProgress& progress) { progress.archive = found->id; });
+    return found->id;
+  }
+
+  const Profile& profile_;
+  const Chosen& chosen_;
+  GraphConnector& graph_;
+  LiveRun& run_;
+  const RunEnvironment& environment_;
+  std::mutex mutex_;
+  std::optional<ArchiveId> archive_;
+  std::atomic<bool> paused_ = false;
+};
+
+}  // namespace
+
+Result<void> run_graph_profile(const Profile& profile, LiveRun& run, const RunEnvironment& environment) {
+  auto credential = find_credential(*run.tenant(), profile.credential);
+  if (!credential) return credential.error();
+  if (!*credential) return Error{ErrorCode::not_found, "the credential of this profile does not exist any more"};
+  HttpClientOptions client_options;
+  client_options.allowed_hosts = environment.settings.connectors.allowed_hosts;
+  client_options.ca_pem = (*credential)->ca_pem;
+  auto http = HttpClient::make(std::move(client_options));
+  if (!http) return http.error();
+  auto graph = GraphConnector::make((*credential)->app, options_of(profile, environment.settings), **http, environment.clock);
+
+  auto chosen = choose(profile, *graph, run);
+  if (!chosen) return chosen.error();
+  std::atomic<std::size_t> next = 0;
+  const auto work = [&] {
+    for (std::size_t at = next++; at < chosen->size() && !run.stop_token().stop_requested(); at = next++) {
+      MailboxRun(profile, (*chosen)[at], *graph, run, environment)();
+    }
+  };
+  std::vector<std::jthread> threads;
+  for (std::size_t i = 1; i < std::min(profile.parallel, chosen->size()); ++i) threads.emplace_back(work);
+  work();
+  threads.clear();
+  if (run.stop_token().stop_requested()) return Error{ErrorCode::cancelled, "stopped"};
+  return {};
+}
+
+}  // namespace kopial

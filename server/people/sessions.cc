@@ -1,0 +1,306 @@
+#include "server/people/sessions.h"
+
+#include <boost/json.hpp>
+
+#include <algorithm>
+#include <semaphore>
+
+#include "server/people/back_off.h"
+#include "storage/base/log.h"
+#include "storage/crypto/digest.h"
+#include "storage/crypto/password.h"
+
+namespace kopial {
+namespace json = boost::json;
+namespace {
+
+constexpr std::string_view kKind = "session", kTokenKind = "api_token";
+constexpr std::string_view kSystem = "~";
+constexpr std::chrono::hours kSessionLife{12};
+constexpr std::chrono::seconds kHashWait{10};
+constexpr std::ptrdiff_t kHashesAtOnce = 2;  // Each takes 46 MiB.
+constexpr std::size_t kTokensMax = 100;      // of one user
+
+std::string text(const json::object& object, std::string_view name) {
+  const auto* value = object.if_contains(name);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+std::string folded(std::string_view address) {
+  std::string out(address);
+  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return out;
+}
+
+Error wrong_sign_in() { return {ErrorCode::unauthenticated, "organisation, user name or password is wrong"}; }
+Error wrong_token() { return {ErrorCode::unauthenticated, "this sign-in is not valid, or has ended; sign in again"}; }
+
+std::string encode(const ApiToken& token, std::string_view session) {
+  json::array scopes;
+  for (const auto& scope : token.scopes) scopes.push_back(json::string(scope));
+  return json::serialize(json::object{{"name", token.name},
+                                      {"user", token.user_id},
+                                      {"scopes", std::move(scopes)},
+                                      {"expires_at", token.expires_at ? format_rfc3339(*token.expires_at) : ""},
+                                      {"created_at", format_rfc3339(token.created_at)},
+                                      {"session", session}});
+}
+
+class RecordSessions final : public Sessions {
+ public:
+  RecordSessions(Tenants& tenants, Records& system_records, Users& users, Clock& clock)
+      : tenants_(tenants), system_(system_records), users_(users), clock_(clock), back_off_(clock),
+        // Compared against when there is no such user, so that guessing names takes as long as guessing passwords.
+        nobody_(hash_password(Secret(random_token()))) {}
+
+  Result<SessionGrant> sign_in(const SignIn& who, const Secret& password) override {
+    if (auto may = may_try(who); !may) return may.error();
+    auto found = find(who);
+    if (!found) return found.error();
+    const auto* user = *found ? &(*found)->user : nullptr;
+    const bool usable = user != nullptr && !user->password_hash.empty() && !user->disabled;
+    auto matches = verify(usable ? user->password_hash : nobody_.ok() ? *nobody_ : "", password);
+    if (!matches) return matches.error();
+    if (!*matches || !usable) return refuse(who, wrong_sign_in());
+    accept(who);
+    return open_session(**found);
+  }
+
+  Result<SessionGrant> redeem(const SignIn& who, const Secret& code, const Secret& password) override {
+    if (auto may = may_try(who); !may) return may.error();
+    auto found = find(who);
+    if (!found) return found.error();
+    const Error wrong{ErrorCode::unauthenticated, "organisation, user name or one-time code is wrong, or the code was used or has expired"};
+    const auto* user = *found ? &(*found)->user : nullptr;
+    const bool usable = user != nullptr && !user->disabled && !user->one_time_hash.empty() && user->one_time_until && clock_.now() < *user->one_time_until;
+    if (!equal_in_constant_time(sha256(code.reveal()).hex(), usable ? user->one_time_hash : std::string(64, '0')) || !usable) return refuse(who, wrong);
+    if (auto fine = check_password(password); !fine) return fine.error();
+    auto hash = hash_password_bounded(password);
+    if (!hash) return hash.error();
+    auto changed = *user;
+    changed.password_hash = *std::move(hash);
+    changed.one_time_hash.clear();
+    changed.one_time_until.reset();
+    auto kept = users_.update((*found)->records(system_), std::move(changed));  // The revision lets a code be used once only.
+    if (!kept && kept.error().code == ErrorCode::conflict) return wrong;
+    if (!kept) return kept.error();
+    accept(who);
+    return open_session({(*found)->tenant, *std::move(kept)});
+  }
+
+  Result<Caller> authenticate(const Secret& token) override {
+    const auto dot = token.reveal().find('.');
+    if (dot == std::string_view::npos || token.reveal().size() > 200) return wrong_token();
+    const std::string slug(token.reveal().substr(0, dot));
+    Caller caller;
+    if (slug != kSystem) {
+      auto tenant = tenants_.open(slug);
+      if (!tenant) return tenant.error().code == ErrorCode::not_found ? wrong_token() : tenant.error();
+      caller.tenant = *std::move(tenant);
+    }
+    Records& records = records_of(caller.tenant);
+    caller.session_id = sha256(token.reveal()).hex();
+    auto record = records.get(kKind, caller.session_id);
+    if (!record) return record.error();
+    if (!*record) return wrong_token();
+    json::error_code bad;
+    const auto value = json::parse((*record)->json, bad);
+    if (bad || !value.is_object()) return Error{ErrorCode::corrupt, "the record of a session cannot be read"};
+    const auto& object = value.get_object();
+    const auto until = text(object, "expires_at");
+    if (!until.empty() && clock_.now() >= parse_rfc3339(until).value_or(Time{})) return wrong_token();
+    auto user = users_.by_id(records, text(object, "user"));
+    if (!user) return user.error();
+    if (!*user || (*user)->disabled) return wrong_token();
+    caller.user_id = (*user)->id;
+    caller.username = (*user)->username;
+    caller.display_name = (*user)->display_name;
+    caller.roles = limited((*user)->roles, object);
+    for (const auto& one : (*user)->addresses) {
+      if (one.valid_at(clock_.now())) caller.addresses.push_back(folded(one.address));
+    }
+    return caller;
+  }
+
+  Result<void> end(const Caller& caller) override { return records_of(caller.tenant).remove(std::string(kKind), caller.session_id); }
+
+  Result<MadeToken> create_token(const Caller& caller, std::string name, std::vector<std::string> scopes, std::optional<Time> expires_at) override {
+    auto present = tokens(caller);
+    if (!present) return present.error();
+    if (present->size() >= kTokensMax) return Error{ErrorCode::conflict, "a user has at most 100 tokens; remove one that is not used"};
+    for (const auto& scope : scopes) {
+      const auto role = role_called(scope);
+      if (!role || !caller.has(*role)) return Error{ErrorCode::invalid, "the scope '" + scope.substr(0, 50) + "' is not one of your roles"};
+    }
+    if (expires_at && *expires_at <= clock_.now()) return Error{ErrorCode::invalid, "expires_at lies in the past"};
+    const ApiToken token{random_token(), std::move(name), caller.user_id, std::move(scopes), expires_at, clock_.now()};
+    const Secret secret = make_secret(caller.tenant);
+    const auto session = sha256(secret.reveal()).hex();
+    auto written = records_of(caller.tenant).write({{std::string(kKind), session, encode(token, session), 0},
+                                                    {std::string(kTokenKind), token.id, encode(token, session), 0}});
+    if (!written) return written.error();
+    return MadeToken{token, secret};
+  }
+
+  Result<std::vector<ApiToken>> tokens(const Caller& caller) override {
+    std::vector<ApiToken> out;
+    std::string after;
+    while (true) {
+      auto listed = records_of(caller.tenant).list(kTokenKind, after, 1000);
+      if (!listed) return listed.error();
+      for (const auto& record : *listed) {
+        json::error_code bad;
+        const auto value = json::parse(record.json, bad);
+        if (bad || !value.is_object() || text(value.get_object(), "user") != caller.user_id) continue;
+        const auto& object = value.get_object();
+        ApiToken token{record.id, text(object, "name"), caller.user_id, {}, parse_rfc3339(text(object, "expires_at")),
+                       parse_rfc3339(text(object, "created_at")).value_or(Time{})};
+        if (const auto* scopes = object.if_contains("scopes"); scopes != nullptr && scopes->is_array()) {
+          for (const auto& scope : scopes->get_array()) {
+            if (scope.is_string()) token.scopes.emplace_back(scope.get_string());
+          }
+        }
+        out.push_back(std::move(token));
+      }
+      if (listed->size() < 1000) return out;
+      after = listed->back().id;
+    }
+  }
+
+  Result<void> remove_token(const Caller& caller, const std::string& id) override {
+    Records& records = records_of(caller.tenant);
+    auto record = records.get(kTokenKind, id);
+    if (!record) return record.error();
+    json::error_code bad;
+    const auto value = *record ? json::parse((*record)->json, bad) : json::value();
+    if (bad || !value.is_object() || text(value.get_object(), "user") != caller.user_id) return Error{ErrorCode::not_found, "you have no such token"};
+    return records.write({{std::string(kKind), text(value.get_object(), "session"), std::nullopt, std::nullopt},
+                          {std::string(kTokenKind), id, std::nullopt, std::nullopt}});
+  }
+
+  void sweep(Records& records) override {
+    std::string after;
+    std::vector<RecordWrite> writes;
+    for (int pages = 0; pages < 100; ++pages) {
+      auto listed = records.list(kKind, after, 1000);
+      if (!listed) return;
+      for (const auto& record : *listed) {
+        json::error_code bad;
+        const auto value = json::parse(record.json, bad);
+        const auto until = !bad && value.is_object() ? parse_rfc3339(text(value.get_object(), "expires_at")) : std::nullopt;
+        if (until && clock_.now() >= *until) writes.push_back({std::string(kKind), record.id, std::nullopt, std::nullopt});
+      }
+      if (listed->size() < 1000) break;
+      after = listed->back().id;
+    }
+    if (writes.empty()) return;
+    if (auto done = records.write(std::move(writes)); !done) spdlog::warn("ended sessions could not be removed: {}", done.error().message);
+  }
+
+ private:
+  struct Found {
+    std::shared_ptr<Tenant> tenant;
+    User user;
+    Records& records(Records& system) const { return tenant ? tenant->store().records() : system; }
+  };
+
+  Records& records_of(const std::shared_ptr<Tenant>& tenant) { return tenant ? tenant->store().records() : system_; }
+
+  Result<std::optional<Found>> find(const SignIn& who) {
+    Found found;
+    if (!who.tenant.empty()) {
+      auto tenant = tenants_.open(who.tenant);
+      if (!tenant && (tenant.error().code == ErrorCode::not_found || tenant.error().code == ErrorCode::invalid)) return std::optional<Found>();
+      if (!tenant) return tenant.error();
+      found.tenant = *std::move(tenant);
+    }
+    auto user = users_.by_name(records_of(found.tenant), who.username);
+    if (!user) return user.error();
+    if (!*user) return std::optional<Found>();
+    found.user = **std::move(user);
+    return std::optional(std::move(found));
+  }
+
+  static std::string user_key(const SignIn& who) { return "user\n" + who.tenant + "\n" + who.username; }
+  static std::string address_key(const SignIn& who) { return "address\n" + who.remote_address; }
+  // People behind one address share it: it is slowed down later than one user is.
+  Result<void> may_try(const SignIn& who) {
+    if (auto may = back_off_.check(user_key(who)); !may) return may;
+    return back_off_.check(address_key(who));
+  }
+  Error refuse(const SignIn& who, Error error) {
+    back_off_.failed(user_key(who));
+    back_off_.failed(address_key(who));
+    spdlog::info("a sign-in from {} was refused", who.remote_address);
+    return error;
+  }
+  void accept(const SignIn& who) {
+    back_off_.succeeded(user_key(who));
+    back_off_.succeeded(address_key(who));
+  }
+
+  // A permit for one Argon2 computation.
+  class Turn {
+   public:
+    explicit Turn(std::counting_semaphore<kHashesAtOnce>& turns) : turns_(turns), given_(turns.try_acquire_for(kHashWait)) {}
+    ~Turn() {
+      if (given_) turns_.release();
+    }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    bool given() const { return given_; }
+
+   private:
+    std::counting_semaphore<kHashesAtOnce>& turns_;
+    const bool given_;
+  };
+  Result<bool> verify(const std::string& hash, const Secret& password) {
+    const Turn turn(turns_);
+    if (!turn.given()) return Error{ErrorCode::unavailable, "too many people sign in at once; try again"};
+    return verify_password(hash, password);
+  }
+  Result<std::string> hash_password_bounded(const Secret& password) {
+    const Turn turn(turns_);
+    if (!turn.given()) return Error{ErrorCode::unavailable, "too many people sign in at once; try again"};
+    return hash_password(password);
+  }
+
+  static Secret make_secret(const std::shared_ptr<Tenant>& tenant) {
+    return Secret((tenant ? tenant->facts().slug : std::string(kSystem)) + "." + random_token(32));
+  }
+
+  Result<SessionGrant> open_session(const Found& found) {
+    SessionGrant grant{make_secret(found.tenant), clock_.now() + kSessionLife, found.user};
+    const ApiToken session{"", "", found.user.id, {}, grant.expires_at, clock_.now()};
+    auto kept = records_of(found.tenant).put(std::string(kKind), sha256(grant.token.reveal()).hex(), encode(session, ""));
+    if (!kept) return kept.error();
+    return grant;
+  }
+
+  static std::set<Role> limited(std::set<Role> roles, const json::object& session) {
+    const auto* scopes = session.if_contains("scopes");
+    if (scopes == nullptr || !scopes->is_array() || scopes->get_array().empty()) return roles;
+    std::set<Role> out;
+    for (const auto& scope : scopes->get_array()) {
+      const auto role = scope.is_string() ? role_called(scope.get_string()) : std::nullopt;
+      if (role && roles.contains(*role)) out.insert(*role);
+    }
+    return out;
+  }
+
+  Tenants& tenants_;
+  Records& system_;
+  Users& users_;
+  Clock& clock_;
+  BackOff back_off_;
+  std::counting_semaphore<kHashesAtOnce> turns_{kHashesAtOnce};
+  const Result<std::string> nobody_;
+};
+
+}  // namespace
+
+std::unique_ptr<Sessions> Sessions::make(Tenants& tenants, Records& system_records, Users& users, Clock& clock) {
+  return std::make_unique<RecordSessions>(tenants, system_records, users, clock);
+}
+
+}  // namespace kopial

@@ -1,0 +1,58 @@
+// Sign-in, and the opaque tokens it gives out. A token is kept as its SHA-256 only.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "server/people/caller.h"
+#include "server/people/users.h"
+#include "storage/base/secret.h"
+
+namespace kopial {
+
+struct SessionGrant {
+  Secret token;
+  Time expires_at;
+  User user;
+};
+
+struct SignIn {
+  std::string tenant;  // "" = a system administrator
+  std::string username;
+  std::string remote_address;
+};
+
+struct ApiToken {
+  std::string id, name, user_id;
+  std::vector<std::string> scopes;  // roles it is limited to; empty: all of its user
+  std::optional<Time> expires_at;
+  Time created_at;
+};
+
+// Thread-safe. A user that is disabled, or a token that is removed, is refused from the next request on.
+class Sessions {
+ public:
+  static std::unique_ptr<Sessions> make(Tenants& tenants, Records& system_records, Users& users, Clock& clock);
+  virtual ~Sessions() = default;
+
+  // Fails with unauthenticated (one sentence, whichever part is wrong), rate_limited (too many guesses), unavailable (too many at once).
+  virtual Result<SessionGrant> sign_in(const SignIn& who, const Secret& password) = 0;
+  // Turns a one-time code into a password and a session, once.
+  virtual Result<SessionGrant> redeem(const SignIn& who, const Secret& code, const Secret& password) = 0;
+  virtual Result<Caller> authenticate(const Secret& token) = 0;
+  virtual Result<void> end(const Caller& caller) = 0;
+
+  struct MadeToken {
+    ApiToken token;
+    Secret secret;
+  };
+  virtual Result<MadeToken> create_token(const Caller& caller, std::string name, std::vector<std::string> scopes, std::optional<Time> expires_at) = 0;
+  virtual Result<std::vector<ApiToken>> tokens(const Caller& caller) = 0;  // of this user
+  virtual Result<void> remove_token(const Caller& caller, const std::string& id) = 0;
+  // Removes ended sessions of these records, a bounded number at a time.
+  virtual void sweep(Records& records) = 0;
+};
+
+}  // namespace kopial

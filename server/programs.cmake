@@ -1,0 +1,5 @@
+add_executable(kopiald kopiald.cc)
+target_link_libraries(kopiald PRIVATE kopial_server CLI11::CLI11)
+set_target_properties(kopiald PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+kopial_target(kopiald)
+target_compile_definitions(kopiald PRIVATE KOPIAL_VERSION="${PROJECT_VERSION}")

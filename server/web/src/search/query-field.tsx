@@ -38,10 +38,10 @@ export function QueryField({ draft, onDraft, onAsk, error, asked }: Props) {
     <>
       <form className={styles.row} onSubmit={(event) => { event.preventDefault(); onAsk(draft); }}>
         <Input
-          className={styles.input} size="large" ref={field} value={draft} onChange={(_, data) => onDraft(data.value)} type="text" enterKeyHint="search"
+          className={styles.input} size="large" input={{ ref: field }} value={draft} onChange={(_, data) => onDraft(data.value)} type="text" enterKeyHint="search"
           aria-label={t('search.label')} placeholder={t('search.placeholder')} autoFocus={asked === null} spellCheck={false} autoCapitalize="none" autoComplete="off" maxLength={8192}
           aria-invalid={fault !== null} aria-describedby={fault ? 'query-fault' : undefined} contentBefore={<SearchRegular />}
-          contentAfter={draft === '' ? undefined : <Button appearance="transparent" size="small" icon={<DismissRegular />} aria-label={t('search.clear')} onClick={clear} />}
+          contentAfter={draft === '' ? null : <Button appearance="transparent" size="small" icon={<DismissRegular />} aria-label={t('search.clear')} onClick={clear} />}
         />
         <Button type="submit" appearance="primary" size="large" icon={<SearchRegular />} aria-label={t('search.submit')} />
         <QueryHelp onInsert={(term) => { onDraft(appendTerm(draft, term)); field.current?.focus(); }} />

@@ -27,7 +27,7 @@ export function SignIn({ wantedTenant }: { wantedTenant: string | null }) {
   const [repeated, setRepeated] = useState('');
   const [tried, setTried] = useState(false);
   const signIn = useSignIn();
-  const missing = (value: string) => (tried && value.trim() === '' ? t('signIn.required') : undefined);
+  const missing = (value: string) => (tried && value.trim() === '' ? t('signIn.required') : null);
   const differ = redeeming && password !== repeated;
 
   const submit = (event: FormEvent) => {
@@ -74,7 +74,7 @@ export function SignIn({ wantedTenant }: { wantedTenant: string | null }) {
               <Field label={t('signIn.newPassword')} validationMessage={missing(password)}>
                 <Input name="new-password" type="password" value={password} onChange={(_, data) => setPassword(data.value)} autoComplete="new-password" />
               </Field>
-              <Field label={t('signIn.repeat')} validationMessage={tried && differ ? t('signIn.differ') : undefined}>
+              <Field label={t('signIn.repeat')} validationMessage={tried && differ ? t('signIn.differ') : null}>
                 <Input name="repeated" type="password" value={repeated} onChange={(_, data) => setRepeated(data.value)} autoComplete="new-password" />
               </Field>
             </>
@@ -83,7 +83,7 @@ export function SignIn({ wantedTenant }: { wantedTenant: string | null }) {
               <Input name="password" type="password" value={secret} onChange={(_, data) => setSecret(data.value)} autoComplete="current-password" />
             </Field>
           )}
-          <Button type="submit" appearance="primary" size="large" disabled={signIn.isPending} icon={signIn.isPending ? <Spinner size="tiny" /> : undefined}>
+          <Button type="submit" appearance="primary" size="large" disabled={signIn.isPending} icon={signIn.isPending ? <Spinner size="tiny" /> : null}>
             {t(redeeming ? 'signIn.redeem' : 'signIn.submit')}
           </Button>
         </form>

@@ -136,6 +136,7 @@ std::string field(const json::value& object, std::string_view name) {
   const auto* members = object.if_object();
   const auto* value = members == nullptr ? nullptr : members->if_contains(name);
   if (value == nullptr || value->is_null()) return {};
+  if (value->is_double()) return fmt::format("{:g}", value->get_double());
   return value->is_string() ? std::string(value->get_string()) : json::serialize(*value);
 }
 

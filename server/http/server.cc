@@ -22,27 +22,30 @@ constexpr std::size_t kPiece = 256 << 10;  // Of a large body; each has the whol
 constexpr std::chrono::seconds kHandshakeTimeout{15}, kStopTimeout{8};
 constexpr auto kNoThrow = asio::as_tuple(use_awaitable);
 
+// GCC 12 miscompiles an await inside a condition, and destroys temporaries of an awaiting expression twice. So in this file an await is a
+// statement of its own, and what it is given has a name unless it is trivial.
+
 // Runs `work` on the pool while the coroutine waits. False when the pool's queue is full; nothing ran then.
 template <typename Work>
 awaitable<bool> on_worker(WorkerPool& pool, Work work) {
   const auto executor = co_await asio::this_coro::executor;
-  co_return co_await asio::async_initiate<const asio::use_awaitable_t<>&, void(bool)>(
-      [&pool, &work, executor](auto handler) {
-        auto resume = std::make_shared<decltype(handler)>(std::move(handler));
-        std::function<void()> job = [&work, resume, executor] {
-          work();
-          asio::post(executor, [resume]() mutable { (*resume)(true); });
-        };
-        if (!pool.try_submit(std::move(job))) asio::post(executor, [resume]() mutable { (*resume)(false); });
-      },
-      use_awaitable);
+  auto begin = [&pool, &work, &executor](auto handler) {
+    auto resume = std::make_shared<decltype(handler)>(std::move(handler));
+    std::function<void()> job = [&work, resume, executor] {
+      work();
+      asio::post(executor, [resume]() mutable { (*resume)(true); });
+    };
+    if (!pool.try_submit(std::move(job))) asio::post(executor, [resume]() mutable { (*resume)(false); });
+  };
+  const bool ran = co_await asio::async_initiate<const asio::use_awaitable_t<>&, void(bool)>(begin, use_awaitable);
+  co_return ran;
 }
 
 struct Shared;  // of all sessions
 
 // One connection. What may be done to it from outside is to be told that the server stops.
 struct Session {
-  std::function<void()> close;       // posts to the connection's strand
+  std::function<void()> close;       // posts to the connection's strand; under sessions_mutex
   std::atomic<bool> idle{true};      // between requests
 };
 
@@ -65,6 +68,11 @@ struct Shared {
   std::list<std::shared_ptr<Session>> sessions;
   // Last, so that they end first: a job touches what is above.
   WorkerPool workers, streamers;
+
+  void may_close(Session& session, std::function<void()> close) {
+    const std::lock_guard lock(sessions_mutex);
+    session.close = std::move(close);
+  }
 
   std::shared_ptr<asio::ssl::context> current_tls() {
     const std::lock_guard lock(tls_mutex);
@@ -112,14 +120,16 @@ class Connection {
       : shared_(shared), session_(session), stream_(stream), remote_(std::move(remote)) {}
 
   awaitable<void> serve() {
-    while (!shared_.stopping.stop_requested()) {
+    bool more = true;
+    while (more && !shared_.stopping.stop_requested()) {
       session_.idle = true;
-      if (!co_await serve_one()) co_return;
+      more = co_await serve_one();
     }
   }
 
  private:
   using HeadParser = beast::http::request_parser<beast::http::empty_body>;
+  static inline const std::string kNoId;
   using BodyParser = beast::http::request_parser<beast::http::string_body>;
 
   void expires_after(std::chrono::seconds duration) { beast::get_lowest_layer(stream_).expires_after(duration); }
@@ -133,14 +143,24 @@ class Connection {
     const auto [bad, size] = co_await beast::http::async_read_header(stream_, buffer_, head, kNoThrow);
     session_.idle = false;
     if (bad == beast::http::error::end_of_stream || bad == beast::error::timeout || bad == asio::error::operation_aborted) co_return false;
-    if (bad == beast::http::error::header_limit) co_return co_await refuse(431, {ErrorCode::too_large, "the request's header is too large"});
+    if (bad == beast::http::error::header_limit) {
+      const Error error{ErrorCode::too_large, "the request's header is too large"};
+      co_await refuse(431, error, kNoId);
+      co_return false;
+    }
     if (bad.category() == beast::http::make_error_code(beast::http::error::bad_method).category()) {
-      co_return co_await refuse(400, {ErrorCode::invalid, "this is not HTTP: " + bad.message()});
+      const Error error{ErrorCode::invalid, "this is not HTTP: " + bad.message()};
+      co_await refuse(400, error, kNoId);
+      co_return false;
     }
     if (bad) co_return false;
 
     auto request = read_head(head.get());
-    if (!request) co_return co_await refuse(400, {ErrorCode::invalid, "the request's target cannot be read"});
+    if (!request) {
+      const Error error{ErrorCode::invalid, "the request's target cannot be read"};
+      co_await refuse(400, error, kNoId);
+      co_return false;
+    }
     request->remote_address = remote_;
     request->request_id = random_token(9);
     const bool keep_alive = head.get().keep_alive() && !shared_.stopping.stop_requested();
@@ -149,11 +169,17 @@ class Connection {
     const auto limit = shared_.body_limit(*request);
     const auto length = head.content_length();
     if (length && *length > limit) {
-      co_return co_await refuse(413, {ErrorCode::too_large, fmt::format("the body has {} bytes; at most {} are taken here", *length, limit)}, request->request_id);
+      const Error error{ErrorCode::too_large, fmt::format("the body has {} bytes; at most {} are taken here", *length, limit)};
+      co_await refuse(413, error, request->request_id);
+      co_return false;
     }
     const bool has_body = (length && *length > 0) || head.chunked();
     const BodyRoom room(shared_, has_body ? (length ? *length : limit) : 0);
-    if (!room.given()) co_return co_await refuse(503, {ErrorCode::unavailable, "too many large requests at once; try again"}, request->request_id);
+    if (!room.given()) {
+      const Error error{ErrorCode::unavailable, "too many large requests at once; try again"};
+      co_await refuse(503, error, request->request_id);
+      co_return false;
+    }
     if (has_body) {
       if (request->header("expect") == "100-continue") {
         expires_after(shared_.options.request_timeout);
@@ -166,7 +192,9 @@ class Connection {
         expires_after(shared_.options.request_timeout);
         const auto [cut, n] = co_await beast::http::async_read_some(stream_, buffer_, body, kNoThrow);
         if (cut == beast::http::error::body_limit) {
-          co_return co_await refuse(413, {ErrorCode::too_large, fmt::format("the body has more than {} bytes", limit)}, request->request_id);
+          const Error error{ErrorCode::too_large, fmt::format("the body has more than {} bytes", limit)};
+          co_await refuse(413, error, request->request_id);
+          co_return false;
         }
         if (cut) co_return false;
       }
@@ -176,16 +204,19 @@ class Connection {
     // The handler may take its time, and no read or write is pending: no deadline until the answer.
     beast::get_lowest_layer(stream_).expires_never();
     Response response;
-    if (!co_await on_worker(shared_.workers, [&] { response = shared_.handler(*request); })) {
+    const auto handle = [&] { response = shared_.handler(*request); };
+    const bool handled = co_await on_worker(shared_.workers, handle);
+    if (!handled) {
       response = problem({ErrorCode::unavailable, "the server is busy; try again"}, request->request_id);
     }
-    co_return co_await send(std::move(response), keep_alive, http_1_0, request->method == "HEAD");
+    const bool more = co_await send(response, keep_alive, http_1_0, request->method == "HEAD");
+    co_return more;
   }
 
-  awaitable<bool> refuse(int status, Error error, std::string request_id = {}) {
+  awaitable<void> refuse(int status, const Error& error, const std::string& request_id) {
     auto response = problem(error, request_id);
     response.status = status;
-    co_await send(std::move(response), false, false, false);
+    co_await send(response, false, false, false);
     // What the client is still sending is read away for a moment: closing at once would destroy the answer on its way.
     std::array<char, 16384> sink;
     for (std::size_t bytes = 0; bytes < (8u << 20);) {
@@ -194,7 +225,6 @@ class Connection {
       if (bad) break;
       bytes += n;
     }
-    co_return false;
   }
 
   awaitable<bool> write(std::string_view bytes) {
@@ -203,33 +233,36 @@ class Connection {
     co_return !bad;
   }
 
-  awaitable<bool> send(Response response, bool keep_alive, bool http_1_0, bool head_only) {
+  awaitable<bool> send(const Response& response, bool keep_alive, bool http_1_0, bool head_only) {
     if (response.stream) {
-      co_return co_await send_stream(std::move(response), keep_alive, http_1_0, head_only);
+      const bool more = co_await send_stream(response, keep_alive, http_1_0, head_only);
+      co_return more;
     }
     std::string out = write_head(response, keep_alive, false, response.status == 204 || response.status == 304 ? std::optional<std::uint64_t>() : response.body.size());
-    if (head_only || response.status == 204 || response.status == 304) co_return co_await write(out) && keep_alive;
-    if (response.body.size() <= kPiece) {
-      out += response.body;
-      co_return co_await write(out) && keep_alive;
+    const bool without_body = head_only || response.status == 204 || response.status == 304;
+    const bool in_one = without_body || response.body.size() <= kPiece;
+    if (in_one && !without_body) out += response.body;
+    bool written = co_await write(out);
+    for (std::size_t at = 0; !in_one && written && at < response.body.size(); at += kPiece) {
+      written = co_await write(std::string_view(response.body).substr(at, kPiece));
     }
-    if (!co_await write(out)) co_return false;
-    for (std::size_t at = 0; at < response.body.size(); at += kPiece) {
-      if (!co_await write(std::string_view(response.body).substr(at, kPiece))) co_return false;
-    }
-    co_return keep_alive;
+    co_return written && keep_alive;
   }
 
-  awaitable<bool> send_stream(Response response, bool keep_alive, bool http_1_0, bool head_only) {
+  awaitable<bool> send_stream(const Response& response, bool keep_alive, bool http_1_0, bool head_only) {
     const bool chunked = !response.stream_length && !http_1_0;
     keep_alive = keep_alive && (chunked || response.stream_length);
-    if (!co_await write(write_head(response, keep_alive, chunked, response.stream_length)) || head_only) co_return !head_only ? false : keep_alive;
+    const auto head = write_head(response, keep_alive, chunked, response.stream_length);
+    bool written = co_await write(head);
+    if (!written || head_only) co_return written && keep_alive;
     std::stop_source gone;
     const std::stop_callback relay(shared_.stopping.get_token(), [&gone] { gone.request_stop(); });
     while (true) {
       std::optional<std::string> piece;
       beast::get_lowest_layer(stream_).expires_never();
-      if (!co_await on_worker(shared_.streamers, [&] { piece = response.stream(gone.get_token()); })) co_return false;
+      const auto ask = [&] { piece = response.stream(gone.get_token()); };
+      const bool asked = co_await on_worker(shared_.streamers, ask);
+      if (!asked) co_return false;
       if (!piece) break;
       if (piece->empty()) {
         // A chance to notice that nobody listens any more.
@@ -237,10 +270,11 @@ class Connection {
         continue;
       }
       if (chunked) *piece = fmt::format("{:x}\r\n", piece->size()) + *piece + "\r\n";
-      if (!co_await write(*piece)) co_return false;
+      written = co_await write(*piece);
+      if (!written) co_return false;
     }
-    if (chunked && !co_await write("0\r\n\r\n")) co_return false;
-    co_return keep_alive;
+    if (chunked) written = co_await write("0\r\n\r\n");
+    co_return written && keep_alive;
   }
 
   bool is_open() {
@@ -263,32 +297,41 @@ awaitable<void> serve_connection(Shared& shared, std::shared_ptr<Session> sessio
   const auto remote = endpoint.address().to_string();
   socket.set_option(tcp::no_delay(true), ignored);
   const auto executor = co_await asio::this_coro::executor;
+  // What stops a connection from outside may come when it is just over: it holds the stream weakly, and never uses it off its strand.
+  const auto closer = [executor](auto stream) {
+    return [executor, weak = std::weak_ptr(stream)] {
+      asio::post(executor, [weak] {
+        if (const auto open = weak.lock()) beast::get_lowest_layer(*open).close();
+      });
+    };
+  };
   if (!shared.options.tls) {
-    beast::tcp_stream stream(std::move(socket));
-    session->close = [executor, &stream] { asio::post(executor, [&stream] { stream.close(); }); };
-    co_await Connection<beast::tcp_stream>(shared, *session, stream, remote).serve();
-  } else {
-    const auto tls = shared.current_tls();  // Kept until the connection ends, whatever certificate comes meanwhile.
-    beast::ssl_stream<beast::tcp_stream> stream(beast::tcp_stream(std::move(socket)), *tls);
-    session->close = [executor, &stream] { asio::post(executor, [&stream] { beast::get_lowest_layer(stream).close(); }); };
-    beast::get_lowest_layer(stream).expires_after(kHandshakeTimeout);
-    const auto [bad] = co_await stream.async_handshake(asio::ssl::stream_base::server, kNoThrow);
-    if (!bad) {
-      co_await Connection<beast::ssl_stream<beast::tcp_stream>>(shared, *session, stream, remote).serve();
-      beast::get_lowest_layer(stream).expires_after(std::chrono::seconds(2));
-      co_await stream.async_shutdown(kNoThrow);
-    }
+    const auto stream = std::make_shared<beast::tcp_stream>(std::move(socket));
+    shared.may_close(*session, closer(stream));
+    Connection<beast::tcp_stream> connection(shared, *session, *stream, remote);
+    co_await connection.serve();
+    co_return;
   }
-  const std::lock_guard lock(shared.sessions_mutex);
-  session->close = nullptr;  // Under the lock: the stream ends with this function.
+  const auto tls = shared.current_tls();  // Kept until the connection ends, whatever certificate comes meanwhile.
+  const auto stream = std::make_shared<beast::ssl_stream<beast::tcp_stream>>(beast::tcp_stream(std::move(socket)), *tls);
+  shared.may_close(*session, closer(stream));
+  beast::get_lowest_layer(*stream).expires_after(kHandshakeTimeout);
+  const auto [bad] = co_await stream->async_handshake(asio::ssl::stream_base::server, kNoThrow);
+  if (bad) co_return;
+  Connection<beast::ssl_stream<beast::tcp_stream>> connection(shared, *session, *stream, remote);
+  co_await connection.serve();
+  beast::get_lowest_layer(*stream).expires_after(std::chrono::seconds(2));
+  const auto [unclean] = co_await stream->async_shutdown(kNoThrow);
+  (void)unclean;  // The peer may have gone without a word.
 }
 
 awaitable<void> accept_connections(Shared& shared, tcp::acceptor& acceptor) {
   while (!shared.stopping.stop_requested()) {
-    auto [bad, socket] = co_await acceptor.async_accept(asio::make_strand(shared.io), kNoThrow);
+    const auto strand = asio::make_strand(shared.io);
+    auto [bad, socket] = co_await acceptor.async_accept(strand, kNoThrow);
     if (bad == asio::error::operation_aborted) co_return;
     if (bad) {  // Out of descriptors: wait for some to come back.
-      asio::steady_timer timer(co_await asio::this_coro::executor, std::chrono::milliseconds(100));
+      asio::steady_timer timer(shared.io, std::chrono::milliseconds(100));
       co_await timer.async_wait(kNoThrow);
       continue;
     }

@@ -107,7 +107,7 @@ esac
 
 for query in "${searches[@]}"; do
   say "Searching: ${query:-everything}"
-  KOPIAL_TOKEN=$officer_token "$kopial" search --tenant "$tenant" --limit 5 -- "$query"
+  KOPIAL_TOKEN=$officer_token "$kopial" search --tenant "$tenant" --wait --limit 5 -- "$query"
 done
 
 cat <<TEXT

@@ -36,10 +36,9 @@ start_daemon() {
 api() {
   local method=$1 path=$2 body=${3:-} answer status
   local arguments=(--silent --show-error --cacert "$ca_file" -X "$method" -w '\n%{http_code}')
-  # The token comes from a file descriptor: arguments are visible to everybody on the machine.
-  [ -n "${token:-}" ] && arguments+=(-H @<(printf 'Authorization: Bearer %s\n' "$token"))
   [ -n "$body" ] && arguments+=(-H 'Content-Type: application/json' --data-binary @-)
-  answer=$(printf '%s' "$body" | curl "${arguments[@]}" "$url/api/v1$path") || die "no answer from $url"
+  # The token comes from a file descriptor: arguments are visible to everybody on the machine.
+  answer=$(printf '%s' "$body" | curl "${arguments[@]}" -H @<([ -z "${token:-}" ] || printf 'Authorization: Bearer %s\n' "$token") "$url/api/v1$path") || die "no answer from $url"
   status=${answer##*$'\n'}
   answer=${answer%$'\n'*}
   case $status in

@@ -7,6 +7,7 @@
 
 #include "connectors/http/url.h"
 #include "server/cli/command.h"
+#include "storage/base/clock.h"
 
 namespace kopial::cli {
 namespace json = boost::json;
@@ -54,7 +55,20 @@ struct SearchOptions {
   std::vector<std::string> words;
   std::string sort = "date_desc", archive, purpose;
   int count = 20;
+  bool wait = false;
 };
+
+constexpr int kLooks = 300;
+constexpr std::chrono::milliseconds kBetweenLooks{200};
+
+// Until the index has seen everything that was archived, a minute at most. Whoever may not ask about that searches at once.
+void wait_for_index(const Client& client, const std::string& tenant) {
+  for (int look = 0; look < kLooks; ++look) {
+    const auto status = client.get(of_tenant(tenant, "status"));
+    if (!status || number(*status, "index_pending_changes") == 0) return;
+    (void)system_clock().wait_for(kBetweenLooks, {});
+  }
+}
 
 void show_found(const json::value& answer) {
   const auto total = number(answer, "total");
@@ -79,6 +93,7 @@ Result<int> search(Context& context, const SearchOptions& options) {
   if (!tenant) return tenant.error();
   auto client = context.client();
   if (!client) return client.error();
+  if (options.wait) wait_for_index(*client, *tenant);
   std::string q;
   for (const auto& word : options.words) q += (q.empty() ? "" : " ") + word;
   Query query{{"q", q}, {"limit", std::to_string(options.count)}, {"sort", options.sort}};
@@ -153,6 +168,7 @@ void add_mail(CLI::App& app, Context& context) {
   found->add_option("--sort", options->sort, "date_desc, date_asc, relevance, …")->capture_default_str();
   found->add_option("--limit", options->count)->check(CLI::Range(1, 1000))->capture_default_str();
   found->add_option("--archive", options->archive, "Only in this archive");
+  found->add_flag("--wait", options->wait, "First wait until all that was archived can be found, a minute at most");
   found->add_option("--purpose", options->purpose, "Why you look; kept in the audit");
 
   auto id = std::make_shared<std::string>();

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Mailbox } from '../lib/mailbox.mjs';
+import { Traffic } from '../lib/traffic.mjs';
+
+const bytes = () => Buffer.from('Subject: x\r\n\r\n');
+const read = (mailbox, folder, since, limit, initial) => Mailbox.page(folder.log, since, limit, initial, (id) => {
+  const message = mailbox.messages.get(id);
+  return message?.folder === folder.id ? message : undefined;
+});
+
+test('a first round leaves out what is gone, and a later one tells it', () => {
+  const mailbox = new Mailbox();
+  const inbox = mailbox.folder('Inbox');
+  const [a, b] = [mailbox.add(inbox, bytes), mailbox.add(inbox, bytes)];
+  mailbox.remove(a.id);
+  const first = read(mailbox, inbox, 0, 10, true);
+  assert.deepEqual(first.items.map((one) => one.id), [b.id]);
+  mailbox.remove(b.id);
+  assert.deepEqual(read(mailbox, inbox, first.last, 10, false).items, [{ id: b.id, state: null }]);
+});
+
+test('a token points into the log, whatever changes between two pages', () => {
+  const mailbox = new Mailbox();
+  const inbox = mailbox.folder('Inbox');
+  const ids = Array.from({ length: 25 }, () => mailbox.add(inbox, bytes).id);
+  const seen = [];
+  let since = 0, more = true;
+  while (more) {
+    const page = read(mailbox, inbox, since, 10, true);
+    seen.push(...page.items.map((one) => one.id));
+    ({ last: since, more } = page);
+    if (seen.length === 10) ids.push(mailbox.add(inbox, bytes).id);
+  }
+  assert.deepEqual(seen, ids);
+});
+
+test('a move gives a new id and is told in both folders', () => {
+  const mailbox = new Mailbox();
+  const [inbox, archive] = [mailbox.folder('Inbox'), mailbox.folder('Archive')];
+  const { id } = mailbox.add(inbox, bytes);
+  const since = mailbox.number;
+  const moved = mailbox.move(id, archive);
+  assert.notEqual(moved.id, id);
+  assert.deepEqual(read(mailbox, inbox, since, 10, false).items, [{ id, state: null }]);
+  assert.deepEqual(read(mailbox, archive, since, 10, false).items.map((one) => one.id), [moved.id]);
+});
+
+test('five at once are one too many', () => {
+  const traffic = new Traffic();
+  assert.deepEqual([1, 2, 3, 4, 5].map(() => traffic.enter('m', 'value')), [false, false, false, false, true]);
+  assert.equal(traffic.stats.max_concurrent, 5);
+  traffic.leave('m');
+  traffic.leave('m');
+  assert.equal(traffic.enter('m', 'value'), false);
+});
+
+test('a rule strikes as often as it says', () => {
+  const traffic = new Traffic();
+  traffic.setFaults([{ match: 'value', kind: '503', every: 3 }]);
+  assert.deepEqual([1, 2, 3, 4, 5, 6].map(() => traffic.fault('GET /value')?.kind ?? null), [null, null, '503', null, null, '503']);
+  assert.equal(traffic.fault('GET /other'), null);
+});
+
+test('every form of Retry-After is kept', () => {
+  const traffic = new Traffic();
+  assert.equal(traffic.retryAfter('m', '2'), '2');
+  assert.equal(traffic.retryAfter('m', '0.5'), '0.5');
+  assert.match(traffic.retryAfter('m', { date: 2 }), /GMT$/u);
+  traffic.enter('m', 'value');
+  assert.equal(traffic.stats.early_requests, 1);
+});

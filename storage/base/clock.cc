@@ -67,6 +67,7 @@ std::optional<Time> parse_rfc3339(std::string_view text) {
   int fraction = 0;
   if (text[at] == '.') {
     int scale = 100;
+    if (digits(text, at + 1, 1) < 0) return std::nullopt;  // A point without a fraction.
     for (++at; at < text.size() && text[at] >= '0' && text[at] <= '9'; ++at, scale /= 10) {
       fraction += (text[at] - '0') * scale;
     }
@@ -77,7 +78,9 @@ std::optional<Time> parse_rfc3339(std::string_view text) {
     ++at;
   } else if (text[at] == '+' || text[at] == '-') {
     const int offset_hours = digits(text, at + 1, 2), offset_minutes = digits(text, at + 4, 2);
-    if (offset_hours < 0 || offset_minutes < 0 || text[at + 3] != ':') return std::nullopt;
+    if (offset_hours < 0 || offset_hours > 23 || offset_minutes < 0 || offset_minutes > 59 || text[at + 3] != ':') {
+      return std::nullopt;
+    }
     offset = minutes(offset_hours * 60 + offset_minutes) * (text[at] == '-' ? -1 : 1);
     at += 6;
   }

@@ -135,6 +135,7 @@ std::uint64_t Decoder::varint() {
   for (int shift = 0; shift < 64; shift += 7) {
     const std::uint8_t byte = u8();
     if (!ok_) return 0;
+    if (shift == 63 && byte > 1) break;  // More than 64 bits: no value, rather than another one.
     value |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
     if ((byte & 0x80) == 0) return value;
   }

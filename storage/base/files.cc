@@ -41,6 +41,9 @@ Result<Bytes> read_file(const std::filesystem::path& path, std::uint64_t bytes_m
   struct stat info {};
   if (::fstat(file.get(), &info) != 0) return errno_error(errno, "stat", path);
   if (S_ISDIR(info.st_mode)) return Error{ErrorCode::invalid, fmt::format("{} is a folder", path.string())};
+  const Error too_large{ErrorCode::too_large, fmt::format("{} is larger than {} bytes", path.string(), bytes_max)};
+  // Before memory is taken for it; what grows while it is read is noticed below.
+  if (info.st_size > 0 && static_cast<std::uint64_t>(info.st_size) > bytes_max) return too_large;
   Bytes content;
   content.reserve(static_cast<std::size_t>(info.st_size));
   char buffer[1 << 16];
@@ -49,9 +52,7 @@ Result<Bytes> read_file(const std::filesystem::path& path, std::uint64_t bytes_m
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return errno_error(errno, "read", path);
     if (got == 0) return content;
-    if (content.size() + static_cast<std::size_t>(got) > bytes_max) {
-      return Error{ErrorCode::too_large, fmt::format("{} is larger than {} bytes", path.string(), bytes_max)};
-    }
+    if (content.size() + static_cast<std::size_t>(got) > bytes_max) return too_large;
     content.append(buffer, static_cast<std::size_t>(got));
   }
 }

@@ -42,7 +42,8 @@ Digest sha256(BytesView bytes) {
 Digest hmac_sha256(BytesView key, BytesView bytes) {
   Digest digest;
   unsigned size = 0;
-  require(HMAC(sha256_method(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(bytes.data()),
+  // An empty view may have no address, and OpenSSL takes a key without one for a mistake.
+  require(HMAC(sha256_method(), key.empty() ? "" : key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(bytes.data()),
                bytes.size(), digest.bytes.data(), &size) != nullptr);
   return digest;
 }

@@ -12,6 +12,7 @@ namespace {
 constexpr std::size_t kParametersMax = 100;
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
 // Walks a structured field value: tokens, quoted strings, comments skipped.
 class Cursor {
@@ -36,7 +37,7 @@ class Cursor {
   std::string until(std::string_view stops) {
     std::string out;
     while (!done() && stops.find(peek()) == std::string_view::npos) {
-      if (!is_space(peek())) out += peek();
+      if (peek() != ' ' && !is_control(peek())) out += peek();
       next();
     }
     return out;
@@ -120,8 +121,10 @@ std::string join(const Pieces& pieces) {
     }
     bytes += piece.second ? percent_decode(text) : text;
   }
-  if (const auto converted = charset.empty() ? std::nullopt : to_utf8(bytes, charset)) return *converted;
-  return make_valid_utf8(bytes);
+  auto converted = charset.empty() ? std::nullopt : to_utf8(bytes, charset);
+  auto text = converted ? *std::move(converted) : make_valid_utf8(bytes);
+  std::replace_if(text.begin(), text.end(), is_control, ' ');  // "%0A" in a file name must not begin a line anywhere.
+  return text;
 }
 
 std::string lower(std::string text) {
@@ -142,7 +145,7 @@ ParameterizedValue parse_parameters(BytesView raw) {
   ParameterizedValue out;
   Cursor cursor(raw);
   cursor.skip_blanks();
-  out.value = lower(cursor.until(";("));
+  out.value = make_valid_utf8(lower(cursor.until(";(")));
   std::vector<std::pair<std::string, Pieces>> extended;
   for (std::size_t count = 0; !cursor.done() && count < kParametersMax; ++count) {
     cursor.skip_blanks();
@@ -157,7 +160,10 @@ ParameterizedValue parse_parameters(BytesView raw) {
     auto value = cursor.value();
     const auto star = name.find('*');
     if (star == std::string::npos) {
-      if (!name.empty() && out.find(name) == nullptr) out.parameters.emplace_back(std::move(name), decode_header_text(value));
+      if (name.empty() || out.find(name) != nullptr) continue;
+      // A boundary is compared byte by byte with the body, so it stays as it is written.
+      auto text = name == "boundary" ? std::move(value) : decode_header_text(value);
+      out.parameters.emplace_back(std::move(name), std::move(text));
       continue;
     }
     // name*, name*3, name*3*

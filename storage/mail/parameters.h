@@ -10,8 +10,9 @@
 namespace kopial {
 
 struct ParameterizedValue {
-  std::string value;  // lower case, without white space: "text/plain", "attachment"
-  // Names in lower case. RFC 2231 pieces are joined and decoded to UTF-8, RFC 2047 words too (not allowed, but common).
+  std::string value;  // UTF-8, lower case, without white space and control characters: "text/plain", "attachment"
+  // Names in lower case. RFC 2231 pieces are joined and decoded to UTF-8, RFC 2047 words too (not allowed, but common);
+  // no control characters. A plain "boundary" is the raw bytes.
   std::vector<std::pair<std::string, std::string>> parameters;
   const std::string* find(std::string_view name) const;
 };

@@ -41,6 +41,13 @@ std::size_t field_name_size(BytesView line) {
   return size > 0 && colon < line.size() && line[colon] == ':' ? size : 0;
 }
 
+// The first bytes of UTF-8 text, ending with a whole character.
+std::string clipped(const std::string& text, std::size_t bytes_max) {
+  auto size = std::min(text.size(), bytes_max);
+  while (size > 0 && size < text.size() && (static_cast<unsigned char>(text[size]) & 0xc0) == 0x80) --size;
+  return text.substr(0, size);
+}
+
 TransferEncoding encoding_of(BytesView raw_value) {
   std::string name;
   for (const char c : raw_value) {
@@ -76,16 +83,16 @@ struct HeaderWalk {
     };
     while (at < raw.size()) {
       const auto line = line_at(raw, at);
-      if (line.end == line.begin) {
-        flush();
-        header_end = at;
-        return line.next;
-      }
       if (is_end(line)) {
         flush();
         defects |= kMissingHeaderEnd;
         header_end = at;
         return at;
+      }
+      if (line.end == line.begin) {
+        flush();
+        header_end = at;
+        return line.next;
       }
       const auto text = raw.substr(line.begin, line.end - line.begin);
       if (text.size() > kLineBytesMax) defects |= kLineTooLong;
@@ -291,14 +298,15 @@ class Scanner {
     const auto parsed = parse_parameters(value);
     const auto slash = parsed.value.find('/');
     // RFC 2045 section 5.2: what cannot be read as a type is plain text.
-    if (slash != std::string::npos && slash > 0 && slash + 1 < parsed.value.size() && parsed.value.size() < 256) {
+    const bool is_ascii = std::all_of(parsed.value.begin(), parsed.value.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+    if (slash != std::string::npos && slash > 0 && slash + 1 < parsed.value.size() && parsed.value.size() < 256 && is_ascii) {
       entity.media_type = parsed.value;
     }
     if (const auto* charset = parsed.find("charset")) {
-      entity.charset = charset->substr(0, 100);
+      entity.charset = clipped(*charset, 100);
       for (char& c : entity.charset) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
     }
-    if (const auto* name = parsed.find("name")) entity.filename = name->substr(0, 1024);
+    if (const auto* name = parsed.find("name")) entity.filename = clipped(*name, 1024);
     if (!entity.media_type.starts_with("multipart/")) return;
     const auto* boundary = parsed.find("boundary");
     if (boundary == nullptr || boundary->empty() || boundary->size() > 1000) {
@@ -316,8 +324,8 @@ class Scanner {
   void apply_disposition(BytesView value, Entity& entity) {
     if (value.empty()) return;
     const auto parsed = parse_parameters(value);
-    entity.disposition = parsed.value.substr(0, 100);
-    if (const auto* name = parsed.find("filename")) entity.filename = name->substr(0, 1024);
+    entity.disposition = clipped(parsed.value, 100);
+    if (const auto* name = parsed.find("filename")) entity.filename = clipped(*name, 1024);
   }
 
   // Ends the bodies of everything inside the multipart at `delimiter.level`: before the line end that precedes the delimiter.

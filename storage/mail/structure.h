@@ -57,10 +57,10 @@ struct Entity {
   std::uint16_t depth = 0;
   Span header;                   // all header lines, with their line ends, without the blank line
   Span body;                     // after the blank line up to, not including, the line end before the next delimiter
-  std::string media_type;        // lower case "text/plain"; the default of RFC 2046 where none is given
+  std::string media_type;        // ASCII, lower case "text/plain"; the default of RFC 2046 where none is given
   std::string charset;           // lower case as declared, or ""
   std::string boundary;          // of a multipart
-  std::string filename;          // UTF-8, RFC 2231 and RFC 2047 decoded; from Content-Disposition, else from name=
+  std::string filename;          // UTF-8 on one line, RFC 2231 and RFC 2047 decoded; from Content-Disposition, else from name=
   std::string content_id;        // without angle brackets
   std::string disposition;       // lower case "attachment", "inline" or ""
   TransferEncoding encoding = TransferEncoding::identity;

@@ -15,7 +15,7 @@ mkdir -p "$(dirname "$build")"
 if [ -n "${KOPIAL_BENCH_FOLDER:-}" ]; then work=$KOPIAL_BENCH_FOLDER; mkdir -p "$work"; else work=$(mktemp -d); fi
 clean_up() { stop_all; [ -n "${KOPIAL_BENCH_FOLDER:-}" ] || rm -rf "$work"; }
 trap clean_up EXIT
-build_targets kopiald kopial kopial_generate search_bench
+build_targets kopiald kopial kopial_generate kopial_search_bench
 
 shared=${KOPIAL_SHARED:-$root/../shared}
 [ -d "$shared/corpus/volume" ] || die "the bench recombines real mail, and its corpus is not at $shared/corpus (KOPIAL_SHARED says where)"
@@ -116,8 +116,8 @@ bench_search() {
   (umask 077 && printf '%s\n' "$officer_token" >"$work/token")
   local arguments=(--url "$url" --token-file "$work/token" --ca-file "$ca_file" --tenant bench --notmuch "$work/w100k"
     --queries "$root/tests/bench/queries.tsv")
-  say "Search, warm"; "$build/bin/search_bench" "${arguments[@]}" --rounds 5
-  say "Search, cold"; "$build/bin/search_bench" "${arguments[@]}" --rounds 1 --evict "$data_index" --evict "$work/w100k/.notmuch"
+  say "Search, warm"; "$build/bin/kopial_search_bench" "${arguments[@]}" --rounds 5
+  say "Search, cold"; "$build/bin/kopial_search_bench" "${arguments[@]}" --rounds 1 --evict "$data_index" --evict "$work/w100k/.notmuch"
   stop_all
 }
 data_index=$work/data/tenants/bench/index

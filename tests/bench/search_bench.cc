@@ -1,6 +1,6 @@
 // Search over HTTPS on a kept connection against libnotmuch in this process, on the same mail, in one run: A B A B.
 //
-//   search_bench --url URL --token-file FILE --ca-file PEM --tenant SLUG --notmuch MAILDIR --queries FILE
+//   kopial_search_bench --url URL --token-file FILE --ca-file PEM --tenant SLUG --notmuch MAILDIR --queries FILE
 //                [--rounds 5] [--evict FOLDER]...
 //
 // Both sides give the newest fifty with subject and sender. Kopial's time includes TLS, JSON, the exact total and the coverage

@@ -45,7 +45,12 @@ export function safeHtml(html: string): SafeHtml {
 
 // Takes out whatever could load: url() of anything but an image in the text itself, @import, and escapes that could hide them.
 export function safeCss(css: string, onBlocked: () => void): string {
-  const plain = css.replace(/\/\*[\s\S]*?\*\//gu, ' ').replace(/\\[0-9a-f]{1,6}\s?|\\/giu, '');
+  // Only letters come back out of an escape: anything else, such as the end of a style element, stays away.
+  const letter = (_: string, hex?: string) => {
+    const text = hex ? String.fromCharCode(Number.parseInt(hex, 16)) : '';
+    return /^[a-z0-9-]$/iu.test(text) ? text : '';
+  };
+  const plain = css.replace(/\/\*[\s\S]*?\*\//gu, ' ').replace(/\\([0-9a-f]{1,6})\s?|\\/giu, letter);
   return plain
     .replace(/@(import|font-face|namespace|charset)\b[^;{}]*(;|\{[^}]*\}|$)/giu, () => (onBlocked(), ''))
     .replace(/(?:url|image-set|image|src)\s*\(\s*(['"]?)(?!\s*data:image\/)[^)]*\)?/giu, () => (onBlocked(), 'none'))

@@ -127,9 +127,11 @@ class MailboxRun {
       } else {
         mailbox.state = "failed";
         mailbox.error = pulled.error().message;
-        spdlog::warn("tenant {}, run {}: mailbox {} failed: {}", run_.tenant()->facts().slug, run_.snapshot().id, chosen_.mailbox.id, pulled.error().message);
       }
     });
+    if (!pulled && !no_mailbox && pulled.error().code != ErrorCode::cancelled) {
+      spdlog::warn("tenant {}, run {}: mailbox {} failed: {}", run_.tenant()->facts().slug, run_.snapshot().id, chosen_.mailbox.id, pulled.error().message);
+    }
   }
 
  private:

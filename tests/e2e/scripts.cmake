@@ -10,3 +10,10 @@ if(KOPIAL_WEB)
   # Both start daemons and a build; one at a time keeps two cores honest.
   set_tests_properties(web_browser quickstart PROPERTIES RESOURCE_LOCK daemon_scripts)
 endif()
+# The daemon as a process: its REST interface, and what it does when the source or the machine fails.
+if(TARGET kopiald AND TARGET kopial)
+  add_test(NAME server_api COMMAND node --test ${CMAKE_SOURCE_DIR}/tests/server/api.test.mjs)
+  add_test(NAME faults_runs COMMAND node --test ${CMAKE_SOURCE_DIR}/tests/faults/runs.test.mjs)
+  set_tests_properties(server_api faults_runs PROPERTIES TIMEOUT 900 ENVIRONMENT "${environment}")
+endif()
+add_test(NAME includes COMMAND ${CMAKE_SOURCE_DIR}/tests/support/includes_test.sh ${CMAKE_SOURCE_DIR})

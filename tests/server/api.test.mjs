@@ -21,11 +21,14 @@ after(() => daemon.remove());
 const filled = (path, slug) => path.replace('{t}', slug).replace(/\{c\}/u, 'a'.repeat(64)).replace(/\{\w+\}/gu, '1');
 
 test('the document names what is served, with each method', async () => {
-  for (const [path, item] of Object.entries(document.paths)) {
+  for (const path of Object.keys(document.paths)) {
     const answer = await daemon.call('PUT', filled(path, 'acme'), { token: acme.admin, json: {} });
     assert.equal(answer.status, 405, path);
     const allowed = (answer.headers.allow ?? '').split(/,\s*/u).filter((one) => !['HEAD', 'OPTIONS'].includes(one)).sort();
-    assert.deepEqual(allowed, methods.filter((method) => item[method]).map((method) => method.toUpperCase()).sort(), path);
+    // "messages/import" reads as a message's address, too: what is served there is what both patterns have.
+    const same = Object.keys(document.paths).filter((one) => new RegExp(`^${one.replace(/\{\w+\}/gu, '[^/]+')}$`, 'u').test(path));
+    const documented = new Set(same.flatMap((one) => methods.filter((method) => document.paths[one][method])));
+    assert.deepEqual(allowed, [...documented].map((method) => method.toUpperCase()).sort(), path);
   }
   assert.deepEqual((await daemon.call('GET', '/api/v1/openapi.json')).json, document);
 });

@@ -63,7 +63,7 @@ export async function start({ listen = '127.0.0.1:0', adminListen = '127.0.0.1:0
   };
 
   const broken = (response, mailbox, rule, good) => {
-    const after = traffic.retryAfter(mailbox, rule.retry_after);
+    const after = traffic.retryAfter(mailbox, rule.retry_after, response.socket);
     const headers = after === null ? {} : { 'Retry-After': after };
     switch (rule.kind) {
       case 'reset': return response.socket.destroy();
@@ -87,7 +87,7 @@ export async function start({ listen = '127.0.0.1:0', adminListen = '127.0.0.1:0
     const [path, search = ''] = request.url.split('?');
     const user = /^\/v1\.0\/users\/([^/]+)\/./u.exec(path)?.[1];
     const mailbox = user ? (organisation.user(decodeURIComponent(user))?.id ?? null) : null;
-    const crowded = traffic.enter(mailbox, kindOf(path));
+    const crowded = traffic.enter(mailbox, kindOf(path), request.socket);
     let left = false;
     const leave = () => { if (!left) traffic.leave(mailbox); left = true; };
     response.once('close', leave);

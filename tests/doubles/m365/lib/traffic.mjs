@@ -16,17 +16,23 @@ export class Traffic {
   }
 
   // Counts a request; true when it is one too many for its mailbox.
-  enter(mailbox, kind) {
+  enter(mailbox, kind, connection) {
     this.stats.requests += 1;
     this.stats.by_kind[kind] = (this.stats.by_kind[kind] ?? 0) + 1;
     if (mailbox === null) return false;
-    if (Date.now() + toleranceMs < (this.notBefore.get(mailbox) ?? 0)) this.stats.early_requests += 1;
+    if (this.#isEarly(this.notBefore.get(mailbox), connection)) this.stats.early_requests += 1;
     const now = (this.inFlight.get(mailbox) ?? 0) + 1;
     this.inFlight.set(mailbox, now);
     this.stats.max_concurrent = Math.max(this.stats.max_concurrent, now);
     if (now <= 4) return false;
     this.stats.over_limit += 1;
     return true;
+  }
+
+  // What came on the connection of the refusal was sent after it; on another one it may have been under way already, for a moment.
+  #isEarly(pause, connection) {
+    if (!pause || Date.now() + toleranceMs >= pause.until) return false;
+    return connection === pause.connection || Date.now() > pause.since + toleranceMs;
   }
 
   leave(mailbox) {
@@ -50,7 +56,7 @@ export class Traffic {
   }
 
   // The header's value for "2", "0.5" or {date: 3}, and the time before which nobody shall come again.
-  retryAfter(mailbox, form) {
+  retryAfter(mailbox, form, connection) {
     if (form === undefined || form === null) return null;
     const seconds = typeof form === 'object' ? form.date : Number(form);
     let value = String(form), until = Date.now() + seconds * 1000;
@@ -58,7 +64,7 @@ export class Traffic {
       until = Math.ceil(until / 1000) * 1000;  // A date has whole seconds.
       value = new Date(until).toUTCString();
     }
-    if (mailbox !== null) this.notBefore.set(mailbox, Math.max(until, this.notBefore.get(mailbox) ?? 0));
+    if (mailbox !== null && until > (this.notBefore.get(mailbox)?.until ?? 0)) this.notBefore.set(mailbox, { since: Date.now(), until, connection });
     return value;
   }
 }

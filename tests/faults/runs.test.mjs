@@ -40,6 +40,7 @@ test('a run with the whole fault plan ends complete and with manners', async () 
   assert.match(ended.state, /^succeeded/u, JSON.stringify(ended));
   const stats = await double.admin('GET', '/stats');
   assert.ok(stats.faults > 15, `only ${stats.faults} faults struck`);
+  assert.deepEqual(stats.early, []);
   assert.equal(stats.early_requests, 0);
   assert.ok(stats.max_concurrent <= 4, `${stats.max_concurrent} at once`);
   await double.admin('DELETE', '/faults');

@@ -1,6 +1,8 @@
 // What was asked, what goes wrong on demand, and whether a client keeps the manners: at most four at once per mailbox, and nothing
 // before a Retry-After is over.
 const toleranceMs = 50;
+// How long a request may have been on its way, and how many others there can be when one of four is refused.
+const underWayMs = 250, underWayMax = 3;
 
 export class Traffic {
   constructor() {
@@ -10,7 +12,7 @@ export class Traffic {
   }
 
   reset() {
-    this.stats = { requests: 0, by_kind: {}, early_requests: 0, throttled: 0, over_limit: 0, max_concurrent: 0, faults: 0 };
+    this.stats = { requests: 0, by_kind: {}, early_requests: 0, early: [], throttled: 0, over_limit: 0, max_concurrent: 0, faults: 0 };
     this.inFlight = new Map();
     this.notBefore = new Map();
   }
@@ -20,7 +22,11 @@ export class Traffic {
     this.stats.requests += 1;
     this.stats.by_kind[kind] = (this.stats.by_kind[kind] ?? 0) + 1;
     if (mailbox === null) return false;
-    if (this.#isEarly(this.notBefore.get(mailbox), connection)) this.stats.early_requests += 1;
+    const pause = this.notBefore.get(mailbox);
+    if (this.#isEarly(pause, connection)) {
+      this.stats.early_requests += 1;
+      if (this.stats.early.length < 20) this.stats.early.push({ kind, after_ms: Date.now() - pause.since, before_ms: pause.until - Date.now(), same_connection: connection === pause.connection });
+    }
     const now = (this.inFlight.get(mailbox) ?? 0) + 1;
     this.inFlight.set(mailbox, now);
     this.stats.max_concurrent = Math.max(this.stats.max_concurrent, now);
@@ -32,7 +38,9 @@ export class Traffic {
   // What came on the connection of the refusal was sent after it; on another one it may have been under way already, for a moment.
   #isEarly(pause, connection) {
     if (!pause || Date.now() + toleranceMs >= pause.until) return false;
-    return connection === pause.connection || Date.now() > pause.since + toleranceMs;
+    if (connection === pause.connection || Date.now() > pause.since + underWayMs) return true;
+    pause.underWay += 1;
+    return pause.underWay > underWayMax;
   }
 
   leave(mailbox) {
@@ -64,7 +72,7 @@ export class Traffic {
       until = Math.ceil(until / 1000) * 1000;  // A date has whole seconds.
       value = new Date(until).toUTCString();
     }
-    if (mailbox !== null && until > (this.notBefore.get(mailbox)?.until ?? 0)) this.notBefore.set(mailbox, { since: Date.now(), until, connection });
+    if (mailbox !== null && until > (this.notBefore.get(mailbox)?.until ?? 0)) this.notBefore.set(mailbox, { since: Date.now(), until, connection, underWay: 0 });
     return value;
   }
 }

@@ -46,6 +46,7 @@ std::string mail_date(Time time) {
   return text.get();
 }
 
+// mimetic folds by itself: a line end in `value` would come out as two, which end the header.
 void set(mimetic::MimeEntity& entity, const std::string& name, const std::string& value) {
   entity.header().field(name).value(value);
 }
@@ -65,19 +66,25 @@ std::unique_ptr<mimetic::MimeEntity> leaf(const std::string& type, BytesView con
   return entity;
 }
 
-// RFC 2231: every octet that is no attribute-char is percent-encoded.
-std::string extended_parameter(const std::string& text) {
-  std::string out = "utf-8''";
+// RFC 2231: every octet that is no attribute-char is percent-encoded, and a long text goes on in further parameters, so that no
+// line gets too long.
+std::string extended_parameter(const std::string& name, const std::string& text) {
+  constexpr std::size_t kPieceCharsMax = 60;
+  std::vector<std::string> pieces = {"utf-8''"};
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
     const bool plain = byte < 0x80 && (std::isalnum(byte) != 0 || c == '.' || c == '-' || c == '_');
-    out += plain ? std::string(1, c) : fmt::format("%{:02X}", byte);
+    if (pieces.back().size() >= kPieceCharsMax) pieces.emplace_back();
+    pieces.back() += plain ? std::string(1, c) : fmt::format("%{:02X}", byte);
   }
+  if (pieces.size() == 1) return fmt::format("; {}*={}", name, pieces[0]);
+  std::string out;
+  for (std::size_t i = 0; i < pieces.size(); ++i) out += fmt::format("; {}*{}*={}", name, i, pieces[i]);
   return out;
 }
 
 void become_multipart(mimetic::MimeEntity& entity, const std::string& subtype) {
-  set(entity, "Content-Type", fmt::format("multipart/{};\r\n boundary=\"=_kopial_{}\"", subtype, random_token(12)));
+  set(entity, "Content-Type", fmt::format("multipart/{}; boundary=\"=_kopial_{}\"", subtype, random_token(12)));
 }
 
 Result<void> check(const Draft& draft) {
@@ -117,7 +124,7 @@ Result<Bytes> compose(const Draft& draft) {
     mixed->body().parts().push_back(body.release());
     for (const auto& attachment : draft.attachments) {
       auto part = leaf(attachment.media_type, attachment.content);
-      set(*part, "Content-Disposition", "attachment;\r\n filename*=" + extended_parameter(attachment.filename));
+      set(*part, "Content-Disposition", "attachment" + extended_parameter("filename", attachment.filename));
       mixed->body().parts().push_back(part.release());
     }
     body = std::move(mixed);

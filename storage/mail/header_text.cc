@@ -11,6 +11,7 @@ namespace {
 constexpr std::size_t kValueBytesMax = 64 << 10;
 constexpr std::size_t kAddressFieldBytesMax = 1 << 20;
 constexpr std::size_t kAddressesMax = 10'000;
+constexpr std::size_t kColonsMax = 200;  // in what GMime gets at once
 constexpr std::size_t kIdBytesMax = 998;  // a line, RFC 5322 section 2.1.1
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
@@ -59,25 +60,51 @@ GMimeParserOptions* options() {
 
 std::string text_of(const char* text) { return text == nullptr ? std::string() : unfold(make_valid_utf8(text)); }
 
-// Flattens groups without recursion: a group inside a group is malformed, and hostile when deep.
+// Flattens groups in the order of the text, without recursion.
 void flatten(InternetAddressList* list, std::vector<MailAddress>& out) {
-  std::vector<InternetAddressList*> pending = {list};
-  while (!pending.empty() && out.size() < kAddressesMax) {
-    auto* current = pending.back();
-    pending.pop_back();
-    const int count = internet_address_list_length(current);
-    for (int i = 0; i < count && out.size() < kAddressesMax; ++i) {
-      auto* address = internet_address_list_get_address(current, i);
-      if (INTERNET_ADDRESS_IS_GROUP(address)) {
-        if (auto* members = internet_address_group_get_members(INTERNET_ADDRESS_GROUP(address)); members != nullptr) {
-          pending.push_back(members);
-        }
-      } else if (INTERNET_ADDRESS_IS_MAILBOX(address)) {
-        out.push_back({text_of(internet_address_get_name(address)),
-                       lower_domain(text_of(internet_address_mailbox_get_addr(INTERNET_ADDRESS_MAILBOX(address))))});
+  std::vector<std::pair<InternetAddressList*, int>> open = {{list, 0}};
+  while (!open.empty() && out.size() < kAddressesMax) {
+    auto& [current, next] = open.back();
+    if (next >= internet_address_list_length(current)) {
+      open.pop_back();
+      continue;
+    }
+    auto* address = internet_address_list_get_address(current, next++);
+    if (INTERNET_ADDRESS_IS_GROUP(address)) {
+      if (auto* members = internet_address_group_get_members(INTERNET_ADDRESS_GROUP(address)); members != nullptr) {
+        open.emplace_back(members, 0);
       }
+    } else if (INTERNET_ADDRESS_IS_MAILBOX(address)) {
+      out.push_back({text_of(internet_address_get_name(address)),
+                     lower_domain(text_of(internet_address_mailbox_get_addr(INTERNET_ADDRESS_MAILBOX(address))))});
     }
   }
+}
+
+// GMime takes each colon for the beginning of a group inside the group before, and recurses: 80 000 of them, in 160 KB, end the
+// process for want of stack. So it gets at most kColonsMax at once: the rest of the field after the next comma is a text of its
+// own, and more colons before that comma become blanks.
+std::vector<std::string> shallow_pieces(std::string text) {
+  std::vector<std::string> pieces;
+  std::size_t begin = 0, colons = 0;
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '\\') {
+      ++i;
+    } else if (c == '"') {
+      quoted = !quoted;
+    } else if (c == ',' && !quoted && colons >= kColonsMax) {
+      pieces.push_back(text.substr(begin, i - begin));
+      begin = i + 1;
+      colons = 0;
+      continue;
+    }
+    // Quoted and escaped ones count too: what is a quote to us may be none to GMime.
+    if (i < text.size() && text[i] == ':' && ++colons > kColonsMax) text[i] = ' ';
+  }
+  pieces.push_back(text.substr(begin));
+  return pieces;
 }
 
 // "local@domain" or "Name <local@domain>" in plain ASCII without quotes, commas, comments or groups: most fields.
@@ -129,9 +156,12 @@ std::vector<MailAddress> decode_addresses(BytesView raw) {
     return out;
   }
   const auto healed = plain ? unfolded : make_valid_utf8(unfolded);
-  if (auto* list = internet_address_list_parse(options(), healed.c_str()); list != nullptr) {
-    flatten(list, out);
-    g_object_unref(list);
+  for (const auto& piece : shallow_pieces(healed)) {
+    if (out.size() >= kAddressesMax) break;
+    if (auto* list = internet_address_list_parse(options(), piece.c_str()); list != nullptr) {
+      flatten(list, out);
+      g_object_unref(list);
+    }
   }
   if (out.empty()) out.push_back({healed, ""});  // Nothing that looks like an address: kept as it reads.
   return out;

@@ -139,7 +139,9 @@ TEST(BlobCoderTest, GivesBackWhatItStored) {
     const Bytes stored = coder.store(BlobKind::part, plain);
     EXPECT_EQ(coder.load(stored, plain.size()).value(), plain);
     EXPECT_LE(stored.size(), plain.size() + 8);
-    if (!plain.empty()) EXPECT_FALSE(coder.load(stored, plain.size() - 1));
+    if (!plain.empty()) {
+      EXPECT_FALSE(coder.load(stored, plain.size() - 1));
+    }
   }
   EXPECT_LT(coder.store(BlobKind::part, text).size(), text.size() / 20);
 }
@@ -169,7 +171,9 @@ TEST(BlobCoderTest, SurvivesBrokenBytes) {
     bad[random() % bad.size()] = static_cast<char>(random());
     if (random() % 4 == 0) bad.resize(random() % bad.size());
     const auto loaded = coder.load(bad, 10'000);
-    if (loaded) EXPECT_LE(loaded->size(), 10'000u);
+    if (loaded) {
+      EXPECT_LE(loaded->size(), 10'000u);
+    }
   }
 }
 

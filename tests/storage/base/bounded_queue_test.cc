@@ -45,7 +45,8 @@ TEST(BoundedQueueTest, DrainsAfterClosing) {
   EXPECT_EQ(queue.pop(), std::nullopt);
 }
 
-// The full queue makes its producer wait: it never holds more than its capacity, and nothing is lost or doubled.
+// The full queue makes its producer wait: it never holds more than its capacity, and nothing is
+// lost or doubled.
 TEST(BoundedQueueTest, PushesBackAndLosesNothing) {
   constexpr int kProducers = 3, kEach = 2000;
   constexpr std::size_t kCapacity = 4;
@@ -58,7 +59,8 @@ TEST(BoundedQueueTest, PushesBackAndLosesNothing) {
       consumers.emplace_back([&] {
         while (const auto item = queue.pop()) {
           std::size_t size = queue.size(), before = largest;
-          while (size > before && !largest.compare_exchange_weak(before, size)) {}
+          while (size > before && !largest.compare_exchange_weak(before, size)) {
+          }
           seen.with([&](auto& items) { items.push_back(*item); });
         }
       });

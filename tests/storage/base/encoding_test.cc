@@ -22,15 +22,21 @@ TEST(HexTest, EncodesAndDecodes) {
 }
 
 TEST(HexTest, RefusesWhatIsMalformed) {
-  for (const std::string_view text : {"0", "0g", "g0", "00 ", " 00", "0x00", "\xc3\xa9", "@0", "`0", "/0", ":0"}) {
+  for (const std::string_view text :
+       {"0", "0g", "g0", "00 ", " 00", "0x00", "\xc3\xa9", "@0", "`0", "/0", ":0"}) {
     EXPECT_FALSE(hex_decode(text)) << text;
   }
 }
 
 // RFC 4648 section 10.
 TEST(Base64Test, AgreesWithTheRfc) {
-  constexpr std::pair<std::string_view, std::string_view> kVectors[] = {
-      {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+  constexpr std::pair<std::string_view, std::string_view> kVectors[] = {{"", ""},
+                                                                        {"f", "Zg=="},
+                                                                        {"fo", "Zm8="},
+                                                                        {"foo", "Zm9v"},
+                                                                        {"foob", "Zm9vYg=="},
+                                                                        {"fooba", "Zm9vYmE="},
+                                                                        {"foobar", "Zm9vYmFy"}};
   for (const auto& [plain, encoded] : kVectors) {
     EXPECT_EQ(base64_encode(plain), encoded);
     EXPECT_EQ(base64_decode(encoded), plain);
@@ -54,8 +60,9 @@ TEST(Base64Test, ComesBackAtEveryLength) {
 
 // One value has one text: ids and tokens are compared as text.
 TEST(Base64Test, RefusesWhatIsNotCanonical) {
-  for (const std::string_view text : {"Zg", "Zg=", "Zg===", "Z===", "====", "=", "Zh==", "Zm9=", "Zm9v\n", " Zm9v", "Zm=v", "Zg==Zg==",
-                                      "Zm9v====", "-_-_", "Zm9\0", "\xff\xff\xff\xff"}) {
+  for (const std::string_view text :
+       {"Zg", "Zg=", "Zg===", "Z===", "====", "=", "Zh==", "Zm9=", "Zm9v\n", " Zm9v", "Zm=v",
+        "Zg==Zg==", "Zm9v====", "-_-_", "Zm9\0", "\xff\xff\xff\xff"}) {
     EXPECT_FALSE(base64_decode(text)) << text;
   }
   for (const std::string_view text : {"Zg==", "Z", "Zh", "Zm9", "+/+/", "Zm9v ", "Zm9vY"}) {
@@ -65,14 +72,32 @@ TEST(Base64Test, RefusesWhatIsNotCanonical) {
 
 TEST(EncoderTest, WritesItsDocumentedBytes) {
   Encoder out;
-  out.u8(7).varint(0).varint(127).varint(128).varint(300).fixed32(0x01020304).fixed64(0x0102030405060708).blob("ab").raw("c");
-  EXPECT_EQ(hex_encode(out.bytes()), "07" "00" "7f" "8001" "ac02" "01020304" "0102030405060708" "026162" "63");
+  out.u8(7)
+      .varint(0)
+      .varint(127)
+      .varint(128)
+      .varint(300)
+      .fixed32(0x01020304)
+      .fixed64(0x0102030405060708)
+      .blob("ab")
+      .raw("c");
+  EXPECT_EQ(hex_encode(out.bytes()),
+            "07"
+            "00"
+            "7f"
+            "8001"
+            "ac02"
+            "01020304"
+            "0102030405060708"
+            "026162"
+            "63");
 }
 
 TEST(EncoderTest, ComesBackFieldByField) {
   constexpr std::uint64_t kMax = std::numeric_limits<std::uint64_t>::max();
   Encoder out;
-  for (int shift = 0; shift < 64; ++shift) out.varint(std::uint64_t{1} << shift).varint((std::uint64_t{1} << shift) - 1);
+  for (int shift = 0; shift < 64; ++shift)
+    out.varint(std::uint64_t{1} << shift).varint((std::uint64_t{1} << shift) - 1);
   out.varint(kMax).fixed32(0xffffffff).fixed64(kMax).blob("").blob(all_bytes()).u8(255);
   const auto bytes = out.take();
   Decoder in(bytes);
@@ -91,13 +116,15 @@ TEST(EncoderTest, ComesBackFieldByField) {
 }
 
 TEST(EncoderTest, SortsFixedNumbersAsKeys) {
-  const std::uint64_t numbers[] = {0, 1, 255, 256, 65535, 1ull << 31, 1ull << 32, 1ull << 63, ~0ull};
+  const std::uint64_t numbers[] = {0,          1,          255,        256,  65535,
+                                   1ull << 31, 1ull << 32, 1ull << 63, ~0ull};
   for (std::size_t i = 1; i < std::size(numbers); ++i) {
     EXPECT_LT(Encoder().fixed64(numbers[i - 1]).take(), Encoder().fixed64(numbers[i]).take());
   }
 }
 
-// What is cut short or lies about lengths fails once, stays failed, and gives zero and empty from then on.
+// What is cut short or lies about lengths fails once, stays failed, and gives zero and empty from
+// then on.
 TEST(DecoderTest, StaysFailed) {
   const std::string cut = Encoder().fixed64(1).take().substr(0, 7);
   Decoder in(cut);
@@ -109,7 +136,8 @@ TEST(DecoderTest, StaysFailed) {
 }
 
 TEST(DecoderTest, RefusesLengthsThatLie) {
-  const std::string huge = Encoder().varint(std::numeric_limits<std::uint64_t>::max()).raw("abc").take();
+  const std::string huge =
+      Encoder().varint(std::numeric_limits<std::uint64_t>::max()).raw("abc").take();
   Decoder in(huge);
   EXPECT_EQ(in.blob(), "");
   EXPECT_FALSE(in.ok());
@@ -123,7 +151,8 @@ TEST(DecoderTest, RefusesLengthsThatLie) {
   EXPECT_FALSE(nothing.ok());
 }
 
-// Ten bytes can say more than 64 bits; a value that does not fit is no value, rather than another one.
+// Ten bytes can say more than 64 bits; a value that does not fit is no value, rather than another
+// one.
 TEST(DecoderTest, RefusesNumbersOverSixtyFourBits) {
   const std::string over = std::string(9, '\xff') + '\x02';
   Decoder in(over);
@@ -146,11 +175,20 @@ TEST(DecoderTest, SurvivesRandomBytes) {
     Decoder in(bytes);
     for (int step = 0; step < 10; ++step) {
       switch (random() % 5) {
-        case 0: in.u8(); break;
-        case 1: in.varint(); break;
-        case 2: in.fixed64(); break;
-        case 3: EXPECT_LE(in.blob().size(), bytes.size()); break;
-        default: EXPECT_LE(in.raw(random() % 50).size(), bytes.size());
+        case 0:
+          in.u8();
+          break;
+        case 1:
+          in.varint();
+          break;
+        case 2:
+          in.fixed64();
+          break;
+        case 3:
+          EXPECT_LE(in.blob().size(), bytes.size());
+          break;
+        default:
+          EXPECT_LE(in.raw(random() % 50).size(), bytes.size());
       }
       ASSERT_LE(in.rest().size(), bytes.size());
     }

@@ -15,7 +15,8 @@ class FilesTest : public ::testing::Test {
  protected:
   std::filesystem::path path(std::string_view name) const { return folder_.path() / name; }
   std::size_t files() const {
-    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder_.path()), {}));
+    return static_cast<std::size_t>(
+        std::distance(std::filesystem::directory_iterator(folder_.path()), {}));
   }
   TemporaryFolder folder_;
 };
@@ -70,21 +71,24 @@ TEST_F(FilesTest, NamesWhatIsWrong) {
   EXPECT_EQ(sync_folder(path("none")).error().code, ErrorCode::not_found);
 }
 
-// The limit counts before memory is taken: a file of four terabytes on paper must be refused, not reserved for.
+// The limit counts before memory is taken: a file of four terabytes on paper must be refused, not
+// reserved for.
 TEST_F(FilesTest, RefusesAHugeFileAtOnce) {
   std::ofstream(path("file")) << "x";
   std::error_code error;
   std::filesystem::resize_file(path("file"), 4ull << 40, error);
-  if (error) GTEST_SKIP() << "SKIPPED: this file system has no sparse files of 4 TiB: " << error.message();
+  if (error)
+    GTEST_SKIP() << "SKIPPED: this file system has no sparse files of 4 TiB: " << error.message();
   const auto read = read_file(path("file"), 1 << 20);
   ASSERT_FALSE(read);
   EXPECT_EQ(read.error().code, ErrorCode::too_large);
 }
 
 TEST(ErrnoErrorTest, SaysWhatToDoNext) {
-  constexpr std::pair<int, ErrorCode> kTable[] = {{ENOSPC, ErrorCode::disk_full},  {EDQUOT, ErrorCode::disk_full},
-                                                  {ENOENT, ErrorCode::not_found},  {EACCES, ErrorCode::denied},
-                                                  {EIO, ErrorCode::unavailable},   {EROFS, ErrorCode::unavailable}};
+  constexpr std::pair<int, ErrorCode> kTable[] = {
+      {ENOSPC, ErrorCode::disk_full}, {EDQUOT, ErrorCode::disk_full},
+      {ENOENT, ErrorCode::not_found}, {EACCES, ErrorCode::denied},
+      {EIO, ErrorCode::unavailable},  {EROFS, ErrorCode::unavailable}};
   for (const auto& [number, code] : kTable) {
     const auto error = errno_error(number, "write", "/some/file");
     EXPECT_EQ(error.code, code);

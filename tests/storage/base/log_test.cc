@@ -43,7 +43,8 @@ TEST(LogTest, WritesALineAnEvent) {
 
 // What a stranger sent may stand in a message: it must not be able to write a line of its own.
 TEST(LogTest, KeepsAStrangersLineEndsOut) {
-  constexpr std::string_view kForged = "user \"x\\\r\n2026-11-24T04:00:00.000Z info signed in\x1b[2J\t";
+  constexpr std::string_view kForged =
+      "user \"x\\\r\n2026-11-24T04:00:00.000Z info signed in\x1b[2J\t";
   const auto text = logged("info", "text", [&] { spdlog::info("refused {}", kForged); });
   ASSERT_EQ(text.size(), 1u) << text[1];
   EXPECT_EQ(text[0].find_first_of("\r\x1b"), std::string::npos);
@@ -56,7 +57,8 @@ TEST(LogTest, KeepsAStrangersLineEndsOut) {
 }
 
 TEST(LogTest, StaysValidJsonWithBytesThatAreNoText) {
-  const auto json = logged("warn", "json", [] { spdlog::warn("file \xff\xfe\x7f.eml and caf\xc3\xa9"); });
+  const auto json =
+      logged("warn", "json", [] { spdlog::warn("file \xff\xfe\x7f.eml and caf\xc3\xa9"); });
   ASSERT_EQ(json.size(), 1u);
   boost::system::error_code error;
   const auto event = boost::json::parse(json[0], error);
@@ -65,7 +67,8 @@ TEST(LogTest, StaysValidJsonWithBytesThatAreNoText) {
 }
 
 TEST(LogTest, RefusesUnknownLevelsAndFormats) {
-  for (const char* level : {"trace", "debug", "info", "warn", "error"}) EXPECT_TRUE(set_up_logging(level, "text")) << level;
+  for (const char* level : {"trace", "debug", "info", "warn", "error"})
+    EXPECT_TRUE(set_up_logging(level, "text")) << level;
   EXPECT_EQ(set_up_logging("loud", "text").error().code, ErrorCode::invalid);
   EXPECT_EQ(set_up_logging("", "text").error().code, ErrorCode::invalid);
   EXPECT_EQ(set_up_logging("info", "xml").error().code, ErrorCode::invalid);

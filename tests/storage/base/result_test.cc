@@ -49,26 +49,32 @@ TEST(ResultTest, RefusesTheValueOfAFailure) {
 
 TEST(ErrorTest, SaysWhereItHappened) {
   const Error error{ErrorCode::unavailable, "no route"};
-  EXPECT_EQ(error.with_context("reading cursor"), (Error{ErrorCode::unavailable, "reading cursor: no route"}));
+  EXPECT_EQ(error.with_context("reading cursor"),
+            (Error{ErrorCode::unavailable, "reading cursor: no route"}));
 }
 
 TEST(ErrorTest, NamesEveryCodeOnce) {
-  constexpr ErrorCode kAll[] = {ErrorCode::invalid,      ErrorCode::unauthenticated, ErrorCode::denied,      ErrorCode::not_found,
-                                ErrorCode::conflict,     ErrorCode::held,            ErrorCode::too_large,   ErrorCode::rate_limited,
-                                ErrorCode::unavailable,  ErrorCode::disk_full,       ErrorCode::corrupt,     ErrorCode::timeout,
-                                ErrorCode::cancelled,    ErrorCode::internal};
+  constexpr ErrorCode kAll[] = {
+      ErrorCode::invalid,   ErrorCode::unauthenticated, ErrorCode::denied,
+      ErrorCode::not_found, ErrorCode::conflict,        ErrorCode::held,
+      ErrorCode::too_large, ErrorCode::rate_limited,    ErrorCode::unavailable,
+      ErrorCode::disk_full, ErrorCode::corrupt,         ErrorCode::timeout,
+      ErrorCode::cancelled, ErrorCode::internal};
   std::set<std::string_view> names;
   for (const ErrorCode code : kAll) {
     const auto name = to_string(code);
     EXPECT_TRUE(names.insert(name).second) << name;
-    EXPECT_EQ(name.find_first_not_of("abcdefghijklmnopqrstuvwxyz_"), std::string_view::npos) << name;
+    EXPECT_EQ(name.find_first_not_of("abcdefghijklmnopqrstuvwxyz_"), std::string_view::npos)
+        << name;
   }
-  EXPECT_EQ(names.size(), static_cast<std::size_t>(ErrorCode::internal) + 1) << "a new code is missing in this table";
+  EXPECT_EQ(names.size(), static_cast<std::size_t>(ErrorCode::internal) + 1)
+      << "a new code is missing in this table";
 }
 
 TEST(DigestTest, ComesBackFromHexAndBytes) {
   Digest digest;
-  for (std::size_t i = 0; i < digest.bytes.size(); ++i) digest.bytes[i] = static_cast<std::uint8_t>(i * 8 + 1);
+  for (std::size_t i = 0; i < digest.bytes.size(); ++i)
+    digest.bytes[i] = static_cast<std::uint8_t>(i * 8 + 1);
   EXPECT_EQ(digest.hex().size(), 64u);
   EXPECT_EQ(digest.hex().substr(0, 8), "01091119");
   EXPECT_EQ(Digest::from_hex(digest.hex()), digest);

@@ -9,7 +9,9 @@ namespace kopial {
 namespace {
 
 template <typename T>
-concept Streamable = requires(std::ostream& out, const T& value) { out << value; };
+concept Streamable = requires(std::ostream& out, const T& value) {
+  out << value;
+};
 
 TEST(SecretTest, HasNoWayIntoALogLine) {
   static_assert(Streamable<std::string>, "the check works");
@@ -24,7 +26,8 @@ TEST(SecretTest, HasNoWayIntoALogLine) {
 
 TEST(SecretTest, KeepsItsValueWhenCopiedAndMoved) {
   const std::string longer(100, 's');
-  for (const std::string& value : {std::string(), std::string("short"), longer, std::string("a\0b", 3)}) {
+  for (const std::string& value :
+       {std::string(), std::string("short"), longer, std::string("a\0b", 3)}) {
     Secret first{value};
     EXPECT_EQ(first.empty(), value.empty());
     Secret copy(first);
@@ -63,7 +66,8 @@ TEST(SecretTest, WipesItselfWhenItDies) {
   ASSERT_TRUE(where >= place && where < place + sizeof place);
   const std::size_t offset = static_cast<std::size_t>(where - place);
   secret->~Secret();
-  for (std::size_t i = 0; i < 10; ++i) EXPECT_EQ(static_cast<volatile unsigned char*>(place)[offset + i], 0) << i;
+  for (std::size_t i = 0; i < 10; ++i)
+    EXPECT_EQ(static_cast<volatile unsigned char*>(place)[offset + i], 0) << i;
 }
 
 }  // namespace

@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "storage/crypto/digest.h"
 #include "storage/base/encoding.h"
+#include "storage/crypto/digest.h"
 
 namespace kopial {
 namespace {
@@ -22,7 +22,8 @@ Bytes der(std::string_view pem) {
 }
 
 TEST(CertificateTest, SaysFromWhenToWhenAndForWhom) {
-  const auto made = make_self_signed_certificate({"archive.example.org", "10.1.2.3", "::1"}, kNow, 30);
+  const auto made =
+      make_self_signed_certificate({"archive.example.org", "10.1.2.3", "::1"}, kNow, 30);
   ASSERT_TRUE(made) << made.error().message;
   const auto facts = read_certificate(made->certificate_pem);
   ASSERT_TRUE(facts) << facts.error().message;
@@ -32,7 +33,8 @@ TEST(CertificateTest, SaysFromWhenToWhenAndForWhom) {
   EXPECT_EQ(facts->subject, "CN=Kopial");
   const Bytes body = der(made->certificate_pem);
   EXPECT_NE(body.find("archive.example.org"), Bytes::npos);
-  EXPECT_NE(body.find("\x87\x04\x0a\x01\x02\x03"), Bytes::npos) << "an iPAddress, not a name that looks like one";
+  EXPECT_NE(body.find("\x87\x04\x0a\x01\x02\x03"), Bytes::npos)
+      << "an iPAddress, not a name that looks like one";
   EXPECT_NE(body.find("\x87\x10" + Bytes(15, '\0') + "\x01"), Bytes::npos);
 }
 

@@ -11,10 +11,14 @@ namespace kopial {
 namespace {
 
 // FIPS 180-2 appendix B, and NIST's million letters.
-constexpr std::string_view kNothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-constexpr std::string_view kAbc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-constexpr std::string_view kTwoBlocks = "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1";
-constexpr std::string_view kMillion = "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0";
+constexpr std::string_view kNothing =
+    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+constexpr std::string_view kAbc =
+    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+constexpr std::string_view kTwoBlocks =
+    "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1";
+constexpr std::string_view kMillion =
+    "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0";
 
 TEST(Sha256Test, AgreesWithTheStandard) {
   EXPECT_EQ(sha256("").hex(), kNothing);
@@ -26,8 +30,10 @@ TEST(Sha256Test, AgreesWithTheStandard) {
 TEST(Sha256Test, GivesTheSameInPieces) {
   const Bytes million(1'000'000, 'a');
   Sha256 hash;
-  for (std::size_t size : {std::size_t{1}, std::size_t{63}, std::size_t{64}, std::size_t{65}, std::size_t{100'000}}) {
-    for (std::size_t at = 0; at < million.size(); at += size) hash.update(BytesView(million).substr(at, size));
+  for (std::size_t size :
+       {std::size_t{1}, std::size_t{63}, std::size_t{64}, std::size_t{65}, std::size_t{100'000}}) {
+    for (std::size_t at = 0; at < million.size(); at += size)
+      hash.update(BytesView(million).substr(at, size));
     EXPECT_EQ(hash.finish().hex(), kMillion) << "in pieces of " << size << ", the object used anew";
     if (size == 1) {
       EXPECT_EQ(hash.finish().hex(), kNothing);
@@ -37,15 +43,20 @@ TEST(Sha256Test, GivesTheSameInPieces) {
 
 // RFC 4231.
 TEST(HmacTest, AgreesWithTheRfc) {
-  EXPECT_EQ(hmac_sha256(Bytes(20, '\x0b'), "Hi There").hex(), "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+  EXPECT_EQ(hmac_sha256(Bytes(20, '\x0b'), "Hi There").hex(),
+            "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
   EXPECT_EQ(hmac_sha256("Jefe", "what do ya want for nothing?").hex(),
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
-  EXPECT_EQ(hmac_sha256(Bytes(131, '\xaa'), "Test Using Larger Than Block-Size Key - Hash Key First").hex(),
-            "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
-  EXPECT_EQ(hmac_sha256(BytesView(), BytesView()).hex(), "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
+  EXPECT_EQ(
+      hmac_sha256(Bytes(131, '\xaa'), "Test Using Larger Than Block-Size Key - Hash Key First")
+          .hex(),
+      "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+  EXPECT_EQ(hmac_sha256(BytesView(), BytesView()).hex(),
+            "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
 }
 
-// A longer output of HKDF begins with a shorter one, so every vector without salt and of 32 bytes and more counts.
+// A longer output of HKDF begins with a shorter one, so every vector without salt and of 32 bytes
+// and more counts.
 TEST(DeriveKeyTest, AgreesWithTheVectors) {
   const auto file = vectors("hkdf_sha256_test.json");
   KOPIAL_SKIP_WITHOUT(file);
@@ -53,9 +64,12 @@ TEST(DeriveKeyTest, AgreesWithTheVectors) {
   for (const auto& group : file->at("testGroups").as_array()) {
     for (const auto& entry : group.at("tests").as_array()) {
       const auto& test = entry.as_object();
-      if (!hex_field(test, "salt").empty() || test.at("size").to_number<int>() < 32 || test.at("result").as_string() != "valid") continue;
+      if (!hex_field(test, "salt").empty() || test.at("size").to_number<int>() < 32 ||
+          test.at("result").as_string() != "valid")
+        continue;
       const auto derived = derive_key(Secret(hex_field(test, "ikm")), hex_field(test, "info"));
-      EXPECT_EQ(hex_encode(derived.reveal()), hex_encode(hex_field(test, "okm").substr(0, 32))) << test.at("tcId");
+      EXPECT_EQ(hex_encode(derived.reveal()), hex_encode(hex_field(test, "okm").substr(0, 32)))
+          << test.at("tcId");
       ++compared;
     }
   }
@@ -71,7 +85,8 @@ TEST(DeriveKeyTest, AgreesWithTheRfc) {
 TEST(DeriveKeyTest, GivesEachPurposeItsKey) {
   const Secret key(Bytes(32, 'k'));
   std::set<Bytes> keys;
-  for (const char* purpose : {"", "a", "b", "ab"}) keys.insert(Bytes(derive_key(key, purpose).reveal()));
+  for (const char* purpose : {"", "a", "b", "ab"})
+    keys.insert(Bytes(derive_key(key, purpose).reveal()));
   keys.insert(Bytes(derive_key(Secret(Bytes(32, 'l')), "a").reveal()));
   EXPECT_EQ(keys.size(), 5u);
   EXPECT_EQ(derive_key(key, "a").reveal(), derive_key(key, "a").reveal());

@@ -9,7 +9,9 @@ constexpr PasswordCost kCheap{64, 1};
 
 TEST(PasswordTest, KnowsItsPasswordAndNoOther) {
   const std::string long_one(300, 'p');
-  for (const std::string& password : {std::string("correct horse"), std::string(), std::string("a\0b", 3), std::string("sch\xc3\xb6n"), long_one}) {
+  for (const std::string& password :
+       {std::string("correct horse"), std::string(), std::string("a\0b", 3),
+        std::string("sch\xc3\xb6n"), long_one}) {
     const auto hash = hash_password(Secret(password), kCheap);
     ASSERT_TRUE(hash) << hash.error().message;
     EXPECT_TRUE(verify_password(*hash, Secret(password)));
@@ -40,7 +42,8 @@ TEST(PasswordTest, CostsWhatOwaspAsksFor) {
   EXPECT_EQ(hash.find('\0'), std::string::npos);
 }
 
-// Made by the reference implementation (phc-winner-argon2, src/test.c): hashes of other programs and versions of ours are read.
+// Made by the reference implementation (phc-winner-argon2, src/test.c): hashes of other programs
+// and versions of ours are read.
 TEST(PasswordTest, ReadsTheReferenceHash) {
   const std::string hash =
       "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
@@ -50,11 +53,13 @@ TEST(PasswordTest, ReadsTheReferenceHash) {
 
 TEST(PasswordTest, RefusesHashesThatCannotBeRead) {
   const auto good = hash_password(Secret("p"), kCheap).value();
-  for (const std::string& hash : {std::string(), std::string("p"), std::string("$argon2id$"), good.substr(0, good.size() - 1), good + "A",
-                                  "x" + good, std::string(good).replace(1, 8, "argon2i")}) {
+  for (const std::string& hash :
+       {std::string(), std::string("p"), std::string("$argon2id$"), good.substr(0, good.size() - 1),
+        good + "A", "x" + good, std::string(good).replace(1, 8, "argon2i")}) {
     EXPECT_FALSE(verify_password(hash, Secret("p"))) << hash;
   }
-  EXPECT_TRUE(verify_password(good, Secret("p"))) << "the table is about the hash, not the password";
+  EXPECT_TRUE(verify_password(good, Secret("p")))
+      << "the table is about the hash, not the password";
 }
 
 TEST(PasswordTest, FailsWithAnImpossibleCost) {

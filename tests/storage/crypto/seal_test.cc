@@ -61,12 +61,14 @@ TEST(SealTest, NoticesEveryFlippedBit) {
 
 TEST(SealTest, NoticesEveryOtherLength) {
   const Bytes sealed = seal(kKey, "name", "plain");
-  for (std::size_t size = 0; size < sealed.size(); ++size) EXPECT_FALSE(unseal(kKey, "name", sealed.substr(0, size))) << size;
+  for (std::size_t size = 0; size < sealed.size(); ++size)
+    EXPECT_FALSE(unseal(kKey, "name", sealed.substr(0, size))) << size;
   EXPECT_FALSE(unseal(kKey, "name", sealed + '\0'));
   EXPECT_FALSE(unseal(kKey, "name", sealed.substr(1)));
 }
 
-// A failure leaves nothing behind that the next opening would stumble over (the cipher's context is kept by the thread).
+// A failure leaves nothing behind that the next opening would stumble over (the cipher's context is
+// kept by the thread).
 TEST(SealTest, GoesOnAfterAFailure) {
   const Bytes good = seal(kKey, "name", "plain");
   for (int i = 0; i < 3; ++i) {
@@ -77,24 +79,28 @@ TEST(SealTest, GoesOnAfterAFailure) {
 }
 
 TEST(SealTest, SaysNothingSecretWhenItFails) {
-  const auto failed = unseal(Secret(Bytes(32, 'Q')), "the name", seal(kKey, "the name", "the plain text"));
+  const auto failed =
+      unseal(Secret(Bytes(32, 'Q')), "the name", seal(kKey, "the name", "the plain text"));
   ASSERT_FALSE(failed);
   for (const std::string_view secret : {"QQQQ", "the name", "the plain text"}) {
     EXPECT_EQ(failed.error().message.find(secret), std::string::npos);
   }
 }
 
-// The sealed form is AES-256-GCM and nothing of our own: what others made opens, what they broke does not.
+// The sealed form is AES-256-GCM and nothing of our own: what others made opens, what they broke
+// does not.
 TEST(SealTest, AgreesWithTheVectors) {
   const auto file = vectors("aes_gcm_test.json");
   KOPIAL_SKIP_WITHOUT(file);
   int opened = 0, refused = 0;
   for (const auto& entry : file->at("testGroups").as_array()) {
     const auto& group = entry.as_object();
-    if (group.at("ivSize") != 96 || group.at("keySize") != 256 || group.at("tagSize") != 128) continue;
+    if (group.at("ivSize") != 96 || group.at("keySize") != 256 || group.at("tagSize") != 128)
+      continue;
     for (const auto& vector : group.at("tests").as_array()) {
       const auto& test = vector.as_object();
-      const Bytes sealed = '\x01' + hex_field(test, "iv") + hex_field(test, "ct") + hex_field(test, "tag");
+      const Bytes sealed =
+          '\x01' + hex_field(test, "iv") + hex_field(test, "ct") + hex_field(test, "tag");
       const auto plain = unseal(Secret(hex_field(test, "key")), hex_field(test, "aad"), sealed);
       if (test.at("result").as_string() == "valid") {
         ASSERT_TRUE(plain) << test.at("tcId");

@@ -13,7 +13,8 @@
 
 namespace kopial {
 
-// nullopt when there is no shared folder; a file that is missing in it, or is no JSON, fails the test.
+// nullopt when there is no shared folder; a file that is missing in it, or is no JSON, fails the
+// test.
 inline std::optional<boost::json::object> vectors(const std::string& name) {
   const auto shared = shared_folder();
   if (!shared) return std::nullopt;

@@ -110,32 +110,32 @@ export class Graph {
     return { status: 200, body: { value: all.slice(skip, skip + top).map((one) => selected(view(one), query.get('$select'))), ...(skip + top < all.length ? { '@odata.nextLink': `${url}?${next}` } : {}) } };
   }
 
-  // {since, initial, select} of the token, or of a first request; null: the sync state is not known any more.
-  #deltaState(query) {
+  // {since, begun, select} of the token, or of a first request; null: the sync state is not known any more.
+  #deltaState(mailbox, query) {
     const token = query.get('$deltatoken') ?? query.get('$skiptoken');
-    if (token === null) return { since: 0, initial: true, select: query.get('$select') };
+    if (token === null) return { since: 0, begun: mailbox.number, select: query.get('$select') };
     const state = decode(token);
     return state && state.epoch === this.epoch ? state : null;
   }
 
   #deltaAnswer(url, state, { last, more }, value) {
-    const token = encode({ since: last, initial: more && state.initial, select: state.select, epoch: this.epoch });
+    const token = encode({ since: last, begun: more ? state.begun : 0, select: state.select, epoch: this.epoch });
     return { status: 200, body: { value: value.map((one) => selected(one, state.select)), [more ? '@odata.nextLink' : '@odata.deltaLink']: `${url}?${more ? '$skiptoken' : '$deltatoken'}=${token}` } };
   }
 
   #folderDelta({ mailbox, query, base, pageSize }) {
-    const state = this.#deltaState(query);
+    const state = this.#deltaState(mailbox, query);
     if (!state) return this.#lost();
-    const page = Mailbox.page(mailbox.folderLog, state.since, pageSize, state.initial, (id) => mailbox.folders.get(id));
+    const page = Mailbox.page(mailbox.folderLog, state.since, pageSize, state.begun, (id) => mailbox.folders.get(id));
     const value = page.items.filter((one) => !one.state?.hidden).map(({ id, state: folder }) => (folder ? this.#folderView(mailbox, folder) : { id, '@removed': { reason: 'deleted' } }));
     return this.#deltaAnswer(`${base}/mailFolders/delta`, state, page, value);
   }
 
   #messageDelta({ mailbox, query, base, pageSize }, folder) {
-    const state = this.#deltaState(query);
+    const state = this.#deltaState(mailbox, query);
     if (!state) return this.#lost();
     const here = (id) => { const message = mailbox.messages.get(id); return message?.folder === folder.id ? message : undefined; };
-    const page = Mailbox.page(folder.log, state.since, pageSize, state.initial, here);
+    const page = Mailbox.page(folder.log, state.since, pageSize, state.begun, here);
     const value = page.items.map(({ id, state: message }) => (message ? this.#messageView(message) : { '@odata.type': '#microsoft.graph.message', id, '@removed': { reason: 'deleted' } }));
     return this.#deltaAnswer(`${base}/mailFolders/${encodeURIComponent(folder.id)}/messages/delta`, state, page, value);
   }

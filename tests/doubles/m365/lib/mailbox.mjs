@@ -106,8 +106,9 @@ export class Mailbox {
     message.number = this.#changed(this.folders.get(message.folder), message.id);
   }
 
-  // Up to `limit` entries of a log after `since`; `initial` leaves out what is gone, as a first round does.
-  static page(log, since, limit, initial, stateOf) {
+  // Up to `limit` entries of a log after `since`. What was gone before the number `begun`, when a first round began, was never there for its
+  // reader; what goes while he reads is told, or it would stay with him for good. 0 in later rounds.
+  static page(log, since, limit, begun, stateOf) {
     let low = 0, high = log.length;
     while (low < high) {
       const middle = (low + high) >> 1;
@@ -122,7 +123,7 @@ export class Mailbox {
       const state = stateOf(id);
       if (state && state.number !== number) continue;  // A later entry says it.
       if (state) items.push({ id, state });
-      else if (!initial && !items.some((one) => one.id === id)) items.push({ id, state: null });
+      else if (number > begun && !items.some((one) => one.id === id)) items.push({ id, state: null });
     }
     return { items, last, more: low < log.length };
   }

@@ -4,7 +4,7 @@ import { Mailbox } from '../lib/mailbox.mjs';
 import { Traffic } from '../lib/traffic.mjs';
 
 const bytes = () => Buffer.from('Subject: x\r\n\r\n');
-const read = (mailbox, folder, since, limit, initial) => Mailbox.page(folder.log, since, limit, initial, (id) => {
+const read = (mailbox, folder, since, limit, begun) => Mailbox.page(folder.log, since, limit, begun, (id) => {
   const message = mailbox.messages.get(id);
   return message?.folder === folder.id ? message : undefined;
 });
@@ -14,25 +14,36 @@ test('a first round leaves out what is gone, and a later one tells it', () => {
   const inbox = mailbox.folder('Inbox');
   const [a, b] = [mailbox.add(inbox, bytes), mailbox.add(inbox, bytes)];
   mailbox.remove(a.id);
-  const first = read(mailbox, inbox, 0, 10, true);
+  const first = read(mailbox, inbox, 0, 10, mailbox.number);
   assert.deepEqual(first.items.map((one) => one.id), [b.id]);
   mailbox.remove(b.id);
-  assert.deepEqual(read(mailbox, inbox, first.last, 10, false).items, [{ id: b.id, state: null }]);
+  assert.deepEqual(read(mailbox, inbox, first.last, 10, 0).items, [{ id: b.id, state: null }]);
 });
 
 test('a token points into the log, whatever changes between two pages', () => {
   const mailbox = new Mailbox();
   const inbox = mailbox.folder('Inbox');
   const ids = Array.from({ length: 25 }, () => mailbox.add(inbox, bytes).id);
-  const seen = [];
+  const seen = [], begun = mailbox.number;
   let since = 0, more = true;
   while (more) {
-    const page = read(mailbox, inbox, since, 10, true);
+    const page = read(mailbox, inbox, since, 10, begun);
     seen.push(...page.items.map((one) => one.id));
     ({ last: since, more } = page);
     if (seen.length === 10) ids.push(mailbox.add(inbox, bytes).id);
   }
   assert.deepEqual(seen, ids);
+});
+
+test('what goes while a first round is read is told', () => {
+  const mailbox = new Mailbox();
+  const inbox = mailbox.folder('Inbox');
+  const ids = Array.from({ length: 4 }, () => mailbox.add(inbox, bytes).id), begun = mailbox.number;
+  const first = read(mailbox, inbox, 0, 2, begun);
+  assert.deepEqual(first.items.map((one) => one.id), ids.slice(0, 2));
+  mailbox.remove(ids[0]);
+  const second = read(mailbox, inbox, first.last, 10, begun);
+  assert.deepEqual(second.items.map((one) => [one.id, one.state === null]), [[ids[2], false], [ids[3], false], [ids[0], true]]);
 });
 
 test('a move gives a new id and is told in both folders', () => {
@@ -42,8 +53,8 @@ test('a move gives a new id and is told in both folders', () => {
   const since = mailbox.number;
   const moved = mailbox.move(id, archive);
   assert.notEqual(moved.id, id);
-  assert.deepEqual(read(mailbox, inbox, since, 10, false).items, [{ id, state: null }]);
-  assert.deepEqual(read(mailbox, archive, since, 10, false).items.map((one) => one.id), [moved.id]);
+  assert.deepEqual(read(mailbox, inbox, since, 10, 0).items, [{ id, state: null }]);
+  assert.deepEqual(read(mailbox, archive, since, 10, 0).items.map((one) => one.id), [moved.id]);
 });
 
 test('five at once are one too many', () => {

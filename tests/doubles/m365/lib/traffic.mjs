@@ -1,8 +1,8 @@
 // What was asked, what goes wrong on demand, and whether a client keeps the manners: at most four at once per mailbox, and nothing
 // before a Retry-After is over.
 const toleranceMs = 50;
-// How long a request may have been on its way, and how many others there can be when one of four is refused.
-const underWayMs = 250, underWayMax = 3;
+// How long a refusal may be on its way to its reader, and a request on its way here.
+const underWayMs = 250;
 
 export class Traffic {
   constructor() {
@@ -38,9 +38,7 @@ export class Traffic {
   // What came on the connection of the refusal was sent after it; on another one it may have been under way already, for a moment.
   #isEarly(pause, connection) {
     if (!pause || Date.now() + toleranceMs >= pause.until) return false;
-    if (connection === pause.connection || Date.now() > pause.since + underWayMs) return true;
-    pause.underWay += 1;
-    return pause.underWay > underWayMax;
+    return connection === pause.connection || Date.now() > pause.since + underWayMs;
   }
 
   leave(mailbox) {
@@ -72,7 +70,7 @@ export class Traffic {
       until = Math.ceil(until / 1000) * 1000;  // A date has whole seconds.
       value = new Date(until).toUTCString();
     }
-    if (mailbox !== null && until > (this.notBefore.get(mailbox)?.until ?? 0)) this.notBefore.set(mailbox, { since: Date.now(), until, connection, underWay: 0 });
+    if (mailbox !== null && until > (this.notBefore.get(mailbox)?.until ?? 0)) this.notBefore.set(mailbox, { since: Date.now(), until, connection });
     return value;
   }
 }

@@ -100,6 +100,7 @@ test('the control: coming back too early is counted', async () => {
   const { accessToken } = await application.acquireTokenByClientCredential({ scopes: ['https://graph.microsoft.com/.default'] });
   const ask = () => fetch(`${double.ready.url}/v1.0/users/${anna}/mailFolders/inbox`, { headers: { Authorization: `Bearer ${accessToken}` } });
   assert.equal((await ask()).status, 503);
-  for (let n = 0; n < 4; ++n) assert.equal((await ask()).status, 200);
+  // For longer than a refusal may be on its way, whichever connection the requests take.
+  for (const begun = Date.now(); Date.now() < begun + 600;) assert.equal((await ask()).status, 200);
   assert.ok((await admin('GET', '/stats')).early_requests > 0);
 });

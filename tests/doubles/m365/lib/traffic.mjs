@@ -35,10 +35,10 @@ export class Traffic {
     return true;
   }
 
-  // What came on the connection of the refusal was sent after it; on another one it may have been under way already, for a moment.
+  // A request may have been under way already when another one was refused: on another connection, or waiting for this very one to be free.
   #isEarly(pause, connection) {
     if (!pause || Date.now() + toleranceMs >= pause.until) return false;
-    return connection === pause.connection || Date.now() > pause.since + underWayMs;
+    return Date.now() > pause.since + (connection === pause.connection ? toleranceMs : underWayMs);
   }
 
   leave(mailbox) {

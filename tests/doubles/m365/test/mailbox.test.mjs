@@ -73,11 +73,24 @@ test('a rule strikes as often as it says', () => {
   assert.equal(traffic.fault('GET /other'), null);
 });
 
-test('every form of Retry-After is kept', () => {
-  const traffic = new Traffic();
-  assert.equal(traffic.retryAfter('m', '2'), '2');
-  assert.equal(traffic.retryAfter('m', '0.5'), '0.5');
-  assert.match(traffic.retryAfter('m', { date: 2 }), /GMT$/u);
-  traffic.enter('m', 'value');
-  assert.equal(traffic.stats.early_requests, 1);
+test('every form of Retry-After is kept, and coming back before it is over is counted', (t) => {
+  t.mock.timers.enable({ apis: ['Date'], now: 1_790_000_000_000 });
+  for (const [form, pattern] of [['2', /^2$/u], ['0.5', /^0\.5$/u], [{ date: 2 }, /GMT$/u]]) {
+    const traffic = new Traffic(), [refused, other] = [{}, {}];
+    assert.match(traffic.retryAfter('m', form, refused), pattern);
+    traffic.enter('m', 'value', refused);
+    traffic.enter('m', 'value', other);
+    assert.equal(traffic.stats.early_requests, 0, 'both may have been under way');
+    t.mock.timers.tick(100);
+    traffic.enter('m', 'value', other);
+    assert.equal(traffic.stats.early_requests, 0);
+    traffic.enter('m', 'value', refused);
+    assert.equal(traffic.stats.early_requests, 1);
+    t.mock.timers.tick(200);
+    traffic.enter('m', 'value', other);
+    assert.equal(traffic.stats.early_requests, 2);
+    t.mock.timers.tick(2000);
+    traffic.enter('m', 'value', other);
+    assert.equal(traffic.stats.early_requests, 2, 'it is over');
+  }
 });

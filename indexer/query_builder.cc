@@ -8,6 +8,9 @@
 namespace kopial {
 namespace {
 
+// A new one each time: Query::MatchAll is one object for all threads, and Xapian counts references without a lock.
+Xapian::Query everything() { return Xapian::Query(std::string()); }
+
 using Xapian::Query;
 using Kind = QueryNode::Kind;
 
@@ -32,7 +35,7 @@ Query value_range(unsigned slot, std::optional<std::int64_t> low, std::optional<
   if (low && high) return Query(Query::OP_VALUE_RANGE, slot, terms::slot_value(*low), terms::slot_value(*high));
   if (low) return Query(Query::OP_VALUE_GE, slot, terms::slot_value(*low));
   if (high) return Query(Query::OP_VALUE_LE, slot, terms::slot_value(*high));
-  return Query::MatchAll;
+  return everything();
 }
 
 }  // namespace
@@ -50,7 +53,7 @@ QueryBuilder::QueryBuilder(const ShardView& view, const SearchScope& scope, cons
 }
 
 Query QueryBuilder::scope() const {
-  if (sees_all_) return Query::MatchAll;
+  if (sees_all_) return everything();
   std::vector<std::string> terms;
   for (const ArchiveId archive : archives_) terms.push_back(terms::archive(archive));
   return any_of(terms);
@@ -66,7 +69,7 @@ Query QueryBuilder::build(const QueryNode& tree) {
 Query QueryBuilder::node(const QueryNode& node, bool negative) {
   switch (node.kind) {
     case Kind::all:
-      return Query::MatchAll;
+      return everything();
     case Kind::word:
     case Kind::phrase:
       return word(node, negative);
@@ -89,7 +92,7 @@ Query QueryBuilder::node(const QueryNode& node, bool negative) {
       });
     }
     case Kind::negation:
-      return Query(Query::OP_AND_NOT, Query::MatchAll, this->node(*node.children.front(), !negative));
+      return Query(Query::OP_AND_NOT, everything(), this->node(*node.children.front(), !negative));
     case Kind::conjunction: {
       // "a -b" as one AND_NOT: cheaper than everything without b.
       std::vector<Query> wanted, unwanted, filters;
@@ -98,7 +101,7 @@ Query QueryBuilder::node(const QueryNode& node, bool negative) {
         else if (child->kind == Kind::range || child->kind == Kind::flag) filters.push_back(this->node(*child, negative));
         else wanted.push_back(this->node(*child, negative));
       }
-      Query all = wanted.empty() ? Query::MatchAll : Query(Query::OP_AND, wanted.begin(), wanted.end());
+      Query all = wanted.empty() ? everything() : Query(Query::OP_AND, wanted.begin(), wanted.end());
       if (!filters.empty()) {
         const Query filter(Query::OP_AND, filters.begin(), filters.end());
         all = wanted.empty() ? filter : Query(Query::OP_FILTER, all, filter);

@@ -16,26 +16,26 @@ config storage/base
 server storage storage/base storage/crypto storage/mail indexer connectors config
 '
 
-room_of() {
-  case $1 in
-    storage/base/* | storage/crypto/* | storage/mail/*) printf '%s' "$(cut -d/ -f1,2 <<<"$1")" ;;
-    *) printf '%s' "${1%%/*}" ;;
-  esac
-}
-
 check() {
-  local root=$1 wrong=0 file line included from to allowed
-  while IFS=: read -r file line included; do
-    file=${file#"$root"/}
-    included=$(sed -E 's/.*"([^"]+)".*/\1/' <<<"$included")
-    from=$(room_of "$file") to=$(room_of "$included")
-    allowed=" $from $(sed -nE "s#^$from (.*)#\1#p" <<<"$rules") "
-    if [[ $allowed != *" $to "* ]]; then
-      echo "$file:$line includes $included: $from may include${allowed}only" >&2
-      wrong=1
-    fi
-  done < <(grep -rnE '^#include "(storage|indexer|connectors|config|server|tests)/' "$root"/{storage,indexer,connectors,config,server} --include=*.cc --include=*.h)
-  return $wrong
+  grep -rnE '^#include "(storage|indexer|connectors|config|server|tests)/' "$1"/{storage,indexer,connectors,config,server} --include=*.cc --include=*.h |
+    awk -v root="$1/" -v rules="$rules" '
+      function room(path, part) {
+        split(path, part, "/")
+        return path ~ /^storage\/(base|crypto|mail)\// ? part[1] "/" part[2] : part[1]
+      }
+      BEGIN {
+        count = split(rules, line, "\n")
+        for (i = 1; i <= count; ++i) { split(line[i], word, " "); allowed[word[1]] = " " line[i] " " }
+      }
+      {
+        split($0, field, ":"); split($0, quoted, "\"")
+        file = substr(field[1], length(root) + 1)
+        if (index(allowed[room(file)], " " room(quoted[2]) " ") == 0) {
+          print file ":" field[2] " includes " quoted[2] ": it may include" allowed[room(file)] "only"
+          wrong = 1
+        }
+      }
+      END { exit wrong }' >&2
 }
 
 check "$root"

@@ -21,14 +21,19 @@ struct SourceMailbox {
   std::vector<std::string> addresses;
   enum class Purpose : std::uint8_t { user, shared, room, equipment, unknown } purpose = Purpose::unknown;
   bool enabled = true;
+  // A further mailbox of the same owner (an in-place archive): the id of his primary one, into whose archive its mail goes, and the
+  // folder that its own folders are put below there. Both "" for a primary mailbox.
+  std::string part_of, folder_prefix;
 };
 
 struct SourceItem {
   std::string id;          // opaque and case-sensitive
   std::string change_key;  // names this version of the item; another one means other bytes. "": the item's bytes do not change
+  std::string version;     // the item's exact state at the source, flags included: what an action at the source is conditional on. "": unknown
   std::string folder;      // path, '/' between names, '/' inside a name as "%2F"
   Time received;
   bool unread = false;
+  bool flagged = false;    // marked for follow-up by its owner
 };
 
 enum class Known : std::uint8_t { no, same, elsewhere };  // elsewhere: archived, and last seen in another folder
@@ -64,11 +69,19 @@ class EventSink {
   virtual void expected(std::uint64_t items) = 0;
 };
 
+// Something at the source that could not be looked into: no mailbox with a gap is complete.
+struct SourceGap {
+  std::string folder;  // "" = the mailbox as a whole
+  std::string reason;
+};
+
 // What one pull of a mailbox came to, beside what the sink counted itself.
 struct PullReport {
   std::uint64_t seen = 0;       // items the source listed, new or changed, in this pull
   std::uint64_t requests = 0;
   std::vector<std::string> findings;  // what an administrator should know: "folder X: sync state was reset"
+  std::vector<SourceGap> gaps;        // folders that could not be read this time
+  bool unfinished = false;            // backfill is left for a later pull
 };
 
 }  // namespace kopial

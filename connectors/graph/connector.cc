@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "connectors/graph/mailbox_listing.h"
 #include "connectors/graph/mailbox_pull.h"
 #include "connectors/graph/service.h"
 #include "connectors/http/url.h"
@@ -64,7 +65,7 @@ SourceMailbox::Purpose purpose_called(const std::string& name) {
   return unknown;
 }
 
-class Connector final : public GraphConnector {
+class Connector final : public Source {
  public:
   Connector(const EntraApp& app, GraphOptions options, HttpClient& http, Clock& clock) : service_(app, std::move(options), http, clock) {}
 
@@ -106,8 +107,22 @@ class Connector final : public GraphConnector {
     return one.front();
   }
 
-  Result<PullReport> pull(const SourceMailbox& mailbox, EventSink& sink, std::stop_token stop) override {
-    return graph::pull_mailbox(service_, mailbox, sink, stop);
+  Result<PullReport> pull(const SourceMailbox& mailbox, EventSink& sink, const PullOptions& options, std::stop_token stop) override {
+    return graph::pull_mailbox(service_, mailbox, sink, options, stop);
+  }
+
+  Result<ListReport> list(const SourceMailbox& mailbox, ListingSink& sink, std::stop_token stop) override {
+    return graph::list_mailbox(service_, mailbox, sink, stop);
+  }
+
+  Result<void> fetch(const SourceMailbox& mailbox, const SourceItem& item, EventSink& sink, std::stop_token stop) override {
+    auto failed = graph::fetch_item({service_, graph::mailbox_url(service_, mailbox), mailbox.id, sink, stop}, item);
+    if (!failed) return failed.error();
+    return *failed ? sink.failed(item, **failed) : Result<void>();
+  }
+
+  Result<std::optional<SourceItem>> locate(const SourceMailbox& mailbox, const std::string& item, std::stop_token stop) override {
+    return graph::locate_item(service_, mailbox, item, stop);
   }
 
  private:
@@ -147,7 +162,7 @@ class Connector final : public GraphConnector {
 
 }  // namespace
 
-std::unique_ptr<GraphConnector> GraphConnector::make(EntraApp app, GraphOptions options, HttpClient& http, Clock& clock) {
+std::unique_ptr<Source> make_graph_source(EntraApp app, GraphOptions options, HttpClient& http, Clock& clock) {
   return std::make_unique<Connector>(app, std::move(options), http, clock);
 }
 

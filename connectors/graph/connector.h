@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "connectors/events.h"
 #include "connectors/http/client.h"
+#include "connectors/source.h"
 #include "storage/base/secret.h"
 
 namespace kopial {
@@ -32,20 +32,7 @@ struct GraphOptions {
   std::optional<Time> since, until;          // of receivedDateTime
 };
 
-// Thread-safe: several mailboxes are pulled at once from several threads.
-class GraphConnector {
- public:
-  static std::unique_ptr<GraphConnector> make(EntraApp app, GraphOptions options, HttpClient& http, Clock& clock);
-  virtual ~GraphConnector() = default;
-
-  // Tries token and one directory read. The error is a sentence for an administrator.
-  virtual Result<void> check(std::stop_token stop) = 0;
-  // All mailboxes the application may know about. Users without a mailbox are found out by `pull`.
-  virtual Result<std::vector<SourceMailbox>> mailboxes(std::stop_token stop) = 0;
-  virtual Result<SourceMailbox> mailbox(const std::string& upn_or_id, std::stop_token stop) = 0;
-  // Folder tree, then every folder's delta. Costs requests in proportion to what changed.
-  // Fails with not_found (no such mailbox, or on-premises), denied (out of the application's scope), cancelled, unavailable.
-  virtual Result<PullReport> pull(const SourceMailbox& mailbox, EventSink& sink, std::stop_token stop) = 0;
-};
+// Microsoft 365 as a source. The HTTP client and the clock must outlive it.
+std::unique_ptr<Source> make_graph_source(EntraApp app, GraphOptions options, HttpClient& http, Clock& clock);
 
 }  // namespace kopial

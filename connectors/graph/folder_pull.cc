@@ -11,15 +11,8 @@ namespace kopial::graph {
 namespace json = boost::json;
 namespace {
 
-// Nothing else is asked for: recipients make pages slow, and sometimes cut them short. The rest is in the message itself.
-constexpr std::string_view kFields = "id,parentFolderId,changeKey,receivedDateTime,isDraft,isRead";
 constexpr std::size_t kMissingMax = 1000;
 constexpr std::size_t kArchivedPage = 1000;
-
-// Failures of one item that end the whole pull, because every other item would meet them as well.
-bool ends_the_pull(const Error& error) {
-  return error.code == ErrorCode::cancelled || error.code == ErrorCode::denied || error.code == ErrorCode::rate_limited;
-}
 
 }  // namespace
 
@@ -38,7 +31,7 @@ Result<void> close_items(EventSink& sink, const std::string& folder, const std::
 }
 
 std::string FolderPull::first_link() const {
-  return context_.url + "/mailFolders/" + percent_encode(id_) + "/messages/delta?$select=" + std::string(kFields);
+  return context_.url + "/mailFolders/" + percent_encode(id_) + "/messages/delta?$select=" + std::string(kItemFields);
 }
 
 bool FolderPull::in_period(Time received) const {
@@ -52,6 +45,15 @@ Result<void> FolderPull::run() {
   cursor_ = decode_folder_cursor(*saved);
   if (cursor_.link.empty()) cursor_.link = first_link();
   if (auto done = fetch_missing(); !done) return done;
+  if (!cursor_.finished) {
+    if (context_.options.recent_since) {
+      if (auto done = take_recent(); !done) return done;
+    }
+    if (backfill_is_over()) {
+      context_.unfinished = true;
+      return {};
+    }
+  }
 
   const auto ask = [&](const std::string& link) {
     return context_.service.call({.url = link, .mailbox = context_.mailbox, .page_size = context_.service.options().page_size},
@@ -69,15 +71,16 @@ Result<void> FolderPull::run() {
       if (auto done = close_items(context_.sink, path_, nullptr); !done) return done;
       return context_.sink.save_cursor(id_, "");
     }
-    if (!page->ok()) return page->error();
+    if (!page->ok()) return leave_gap(page->error());
 
     Group group;
     auto taken = take_page(page->json, group);
     const auto next = text(page->json, "@odata.nextLink"), delta = text(page->json, "@odata.deltaLink");
     const auto before = cursor_.link;
+    const bool pause = !next.empty() && !cursor_.finished && !listing_everything_ && backfill_is_over();
     std::optional<Result<Answer>> following;
     // The next page is asked for while this one's bytes come in.
-    if (taken && !next.empty() && next != before) following.emplace(ask(next));
+    if (taken && !pause && !next.empty() && next != before) following.emplace(ask(next));
     auto arrived = wait_for(group);
     if (!taken) return taken;
     if (!arrived) return arrived;
@@ -93,9 +96,42 @@ Result<void> FolderPull::run() {
     cursor_.link = next.empty() ? delta : next;
     cursor_.finished = next.empty();
     if (auto done = context_.sink.save_cursor(id_, encode(cursor_)); !done) return done;
-    if (next.empty()) return {};
+    if (pause) context_.unfinished = true;
+    if (next.empty() || pause) return {};
     page = std::move(*following);
   }
+}
+
+bool FolderPull::backfill_is_over() const {
+  const auto& options = context_.options;
+  return !options.backfill || (options.backfill_until && context_.service.clock().now() >= *options.backfill_until);
+}
+
+// The folder stays where its cursor stands; the others go on.
+Result<void> FolderPull::leave_gap(const Error& error) {
+  context_.gaps.with([&](auto& all) { all.push_back({path_, error.message}); });
+  return {};
+}
+
+// What arrived lately, before a first listing that may take days. The listing meets it again, and finds it archived.
+Result<void> FolderPull::take_recent() {
+  std::string link = fmt::format("{}/mailFolders/{}/messages?$select={}&$filter=receivedDateTime%20ge%20{}&$orderby=receivedDateTime%20desc&$top={}", context_.url,
+                                 percent_encode(id_), kItemFields, format_rfc3339(*context_.options.recent_since), context_.service.options().page_size);
+  while (!link.empty()) {
+    auto page = context_.service.call({.url = link, .mailbox = context_.mailbox, .page_size = context_.service.options().page_size, .page_in_url = true},
+                                      context_.stop, &context_.requests);
+    if (!page) return page.error();
+    if (!page->ok()) return {};  // The first listing says what is wrong.
+    Group group;
+    auto taken = take_page(page->json, group);
+    auto arrived = wait_for(group);
+    if (!taken) return taken;
+    if (!arrived) return arrived;
+    const auto next = text(page->json, "@odata.nextLink");
+    if (next == link) return {};
+    link = next;
+  }
+  return {};
 }
 
 Result<void> FolderPull::start_over(const std::string& why) {
@@ -137,12 +173,9 @@ Result<void> FolderPull::take_item(const json::object& listed, Group& group) {
     return context_.sink.vanished(item.id, path_);
   }
   if (listing_everything_) listed_.insert(item.id);
-  item.received = parse_rfc3339(text(listed, "receivedDateTime")).value_or(context_.service.clock().now());
+  item = read_item(listed, path_, context_.service.clock().now());
   if (!in_period(item.received)) return {};
   ++context_.seen;
-  item.unread = listed.contains("isRead") && !flag(listed, "isRead");
-  // Only a draft's bytes change; a read flag is no reason to fetch a message again.
-  if (flag(listed, "isDraft")) item.change_key = text(listed, "changeKey");
   auto known = context_.sink.known(item);
   if (!known) return known.error();
   if (*known == Known::same) return {};
@@ -177,30 +210,14 @@ Result<void> FolderPull::wait_for(Group& group) {
 }
 
 Result<void> FolderPull::fetch(const SourceItem& item, Group& group) {
-  auto answer = context_.service.call({.url = context_.url + "/messages/" + percent_encode(item.id) + "/$value", .mailbox = context_.mailbox, .raw = true},
-                                      context_.stop, &context_.requests);
-  if (answer && answer->ok()) return context_.sink.message(item, std::move(answer->body));
-  if (answer && answer->status == 404) return context_.sink.vanished(item.id, path_);  // Gone between the listing and now.
-  if (answer && answer->has_code({"ErrorMimeContentConversionFailed", "ErrorContentConversionFailed", "ErrorCannotOpenFileAttachment", "ErrorItemCorrupt"})) {
-    return quarantine(item, *answer);
-  }
-  const Error error = answer ? answer->error() : answer.error();
-  if (ends_the_pull(error)) return error;
-  if (error.code == ErrorCode::too_large) return context_.sink.quarantined(item, error.message, {});
+  auto failed = fetch_item({context_.service, context_.url, context_.mailbox, context_.sink, context_.stop, &context_.requests}, item);
+  if (!failed) return failed.error();
+  if (!*failed) return {};
   {
     const std::lock_guard lock(group.mutex);
     group.missing.push_back({item.id, format_rfc3339(item.received)});
   }
-  return context_.sink.failed(item, error);
-}
-
-// Exchange could not make a message of it. What Graph tells about it is kept, so that somebody can see what is missing.
-Result<void> FolderPull::quarantine(const SourceItem& item, const Answer& refusal) {
-  auto answer = context_.service.call({.url = context_.url + "/messages/" + percent_encode(item.id), .mailbox = context_.mailbox}, context_.stop,
-                                      &context_.requests);
-  if (!answer && ends_the_pull(answer.error())) return answer.error();
-  const auto representation = answer && answer->ok() ? json::serialize(answer->json) : std::string();
-  return context_.sink.quarantined(item, refusal.error().message, representation);
+  return context_.sink.failed(item, **failed);
 }
 
 Result<void> FolderPull::fetch_missing() {

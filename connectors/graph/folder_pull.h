@@ -6,7 +6,7 @@
 #include <set>
 
 #include "connectors/graph/cursors.h"
-#include "connectors/graph/service.h"
+#include "connectors/graph/item_fetch.h"
 #include "storage/base/guarded.h"
 #include "storage/base/worker_pool.h"
 
@@ -18,10 +18,13 @@ struct PullContext {
   std::string url;      // of the mailbox
   std::string mailbox;  // whose budget requests count against
   EventSink& sink;
+  const PullOptions& options;
   std::stop_token stop;
   WorkerPool& downloads;
   std::atomic<std::uint64_t> requests = 0, seen = 0;
+  std::atomic<bool> unfinished = false;
   Guarded<std::vector<std::string>> findings{};
+  Guarded<std::vector<SourceGap>> gaps{};
 
   void find(std::string finding) {
     findings.with([&](auto& all) { all.push_back(std::move(finding)); });
@@ -54,7 +57,9 @@ class FolderPull {
   Result<void> take_item(const boost::json::object& listed, Group& group);
   Result<void> fetch_later(SourceItem item, Group& group);
   Result<void> fetch(const SourceItem& item, Group& group);
-  Result<void> quarantine(const SourceItem& item, const Answer& refusal);
+  Result<void> take_recent();
+  Result<void> leave_gap(const Error& error);
+  bool backfill_is_over() const;
   Result<void> wait_for(Group& group);
   Result<void> fetch_missing();
   bool in_period(Time received) const;

@@ -90,12 +90,14 @@ Result<void> pull_folders(PullContext& context, std::stop_source& stop, const Pa
 
 }  // namespace
 
-Result<PullReport> pull_mailbox(Service& service, const SourceMailbox& mailbox, EventSink& sink, std::stop_token outer) {
+std::string mailbox_url(const Service& service, const SourceMailbox& mailbox) { return service.base() + "/users/" + percent_encode(mailbox.id); }
+
+Result<PullReport> pull_mailbox(Service& service, const SourceMailbox& mailbox, EventSink& sink, const PullOptions& options, std::stop_token outer) {
   std::stop_source stop;
   const std::stop_callback relay(outer, [&stop] { stop.request_stop(); });
   WorkerPool downloads("graph", service.options().requests_per_mailbox, service.options().requests_per_mailbox * 8);
-  PullContext context{.service = service, .url = service.base() + "/users/" + percent_encode(mailbox.id), .mailbox = mailbox.id, .sink = sink,
-                      .stop = stop.get_token(), .downloads = downloads};
+  PullContext context{.service = service, .url = mailbox_url(service, mailbox), .mailbox = mailbox.id, .sink = sink,
+                      .options = options, .stop = stop.get_token(), .downloads = downloads};
 
   auto saved = sink.cursor("");
   if (!saved) return saved.error();
@@ -119,6 +121,8 @@ Result<PullReport> pull_mailbox(Service& service, const SourceMailbox& mailbox, 
   report.seen = context.seen;
   report.requests = context.requests;
   report.findings = context.findings.with([](const auto& all) { return all; });
+  report.gaps = context.gaps.with([](const auto& all) { return all; });
+  report.unfinished = context.unfinished;
   return report;
 }
 

@@ -5,6 +5,9 @@
 
 namespace kopial::graph {
 
-Result<PullReport> pull_mailbox(Service& service, const SourceMailbox& mailbox, EventSink& sink, std::stop_token stop);
+Result<PullReport> pull_mailbox(Service& service, const SourceMailbox& mailbox, EventSink& sink, const PullOptions& options, std::stop_token stop);
+
+// ".../users/<id>"
+std::string mailbox_url(const Service& service, const SourceMailbox& mailbox);
 
 }  // namespace kopial::graph

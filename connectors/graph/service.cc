@@ -42,6 +42,17 @@ Answer read_error(const HttpResponse& response) {
   return answer;
 }
 
+// Continuation links carry the page size they were asked with.
+std::string with_top(const std::string& url, std::size_t page_size) {
+  for (const std::string_view name : {"$top=", "%24top="}) {
+    const auto at = url.find(name);
+    if (at == std::string::npos) continue;
+    const auto from = at + name.size(), to = std::min(url.find('&', from), url.size());
+    return url.substr(0, from) + std::to_string(page_size) + url.substr(to);
+  }
+  return url + (url.find('?') == std::string::npos ? "?" : "&") + "$top=" + std::to_string(page_size);
+}
+
 std::string trimmed(std::string url) {
   while (!url.empty() && url.back() == '/') url.pop_back();
   return url;
@@ -114,8 +125,10 @@ Result<HttpResponse> Service::send(const Call& call, const Secret& token, std::s
   request.url = call.url;
   request.body = call.body;
   request.headers = {{"Authorization", "Bearer " + std::string(token.reveal())}, {"Accept", call.raw ? "*/*" : "application/json"}};
-  if (!call.body.empty()) request.headers.emplace_back("Content-Type", "application/json");
-  if (page_size > 0) request.headers.emplace_back("Prefer", fmt::format("odata.maxpagesize={}", page_size));
+  if (!call.body.empty()) request.headers.emplace_back("Content-Type", call.content_type);
+  if (!call.if_match.empty()) request.headers.emplace_back("If-Match", call.if_match);
+  if (page_size > 0 && call.page_in_url) request.url = with_top(request.url, page_size);
+  else if (page_size > 0) request.headers.emplace_back("Prefer", fmt::format("odata.maxpagesize={}", page_size));
   request.timeout = std::chrono::seconds(call.raw ? 600 : 120);
   request.body_bytes_max = call.raw ? options_.message_bytes_max : 64ull << 20;
   return http_.send(request, stop);

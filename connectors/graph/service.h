@@ -22,7 +22,10 @@ struct Call {
   std::size_t page_size = 0;  // > 0: a collection. Halved and more when an answer is cut short
   bool raw = false;           // the answer is bytes, not JSON
   std::string method = "GET";
-  Bytes body;                 // JSON
+  Bytes body;
+  bool page_in_url = false;   // the page size stands as $top in the URL, as plain listings want it; else it is a preference
+  std::string if_match;       // an ETag; "" = whatever state it is in
+  std::string content_type = "application/json";
 };
 
 // A complete answer that repeating will not change.

@@ -5,6 +5,7 @@
 #include "server/api/json.h"
 #include "server/archiving/credentials.h"
 #include "server/archiving/cron.h"
+#include "server/archiving/open_source.h"
 #include "server/archiving/run_record.h"
 #include "server/archiving/run_service.h"
 #include "server/people/audit.h"
@@ -201,7 +202,7 @@ http::Response create(const ApiCall& call) {
   if (!body) return fail(call, body.error());
   auto kind = required_string(*body, "kind");
   if (!kind) return fail(call, kind.error());
-  if (*kind != "graph") return fail(call, {ErrorCode::invalid, "profiles of kind '" + kind->substr(0, 50) + "' are not available in this version; graph is"});
+  if (!is_profile_kind(*kind)) return fail(call, {ErrorCode::invalid, "profiles of kind '" + kind->substr(0, 50) + "' are not available in this version; graph is"});
   Profile profile;
   profile.kind = *kind;
   if (auto done = read(call, *body, profile); !done) return fail(call, done.error());

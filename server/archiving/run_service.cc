@@ -7,8 +7,8 @@
 #include <thread>
 
 #include "server/archiving/cron.h"
-#include "server/archiving/graph_run.h"
 #include "server/archiving/live_run.h"
+#include "server/archiving/profile_run.h"
 #include "server/archiving/profiles.h"
 #include "server/archiving/run_record.h"
 #include "storage/base/log.h"
@@ -241,7 +241,7 @@ class Service final : public RunService {
       auto profile = find_profile(*run.tenant(), begun.profile);
       if (!profile) done = profile.error();
       else if (!*profile) done = Error{ErrorCode::not_found, "the profile was removed"};
-      else done = run_graph_profile(**profile, run, environment_);
+      else done = run_profile(**profile, run, environment_);
     }
     const bool interrupted = !done && done.error().code == ErrorCode::cancelled && !run.cancelled();
     if (interrupted) {  // Stays "running" on disk: the next start goes on with it.

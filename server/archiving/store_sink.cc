@@ -15,11 +15,20 @@ constexpr std::chrono::seconds kDiskFullWait{10};
 
 }  // namespace
 
+// A line break can be in neither: both are one line of a protocol.
+std::string item_state(const SourceItem& item) { return item.version.empty() ? item.change_key : item.change_key + '\n' + item.version; }
+
+ItemState parse_item_state(const std::string& text) {
+  const auto at = text.find('\n');
+  if (at == std::string::npos) return {text, ""};
+  return {text.substr(0, at), text.substr(at + 1)};
+}
+
 Result<Known> StoreSink::known(const SourceItem& item) {
   ++counts_.seen;
   auto seen = tenant_.store().seen(key_of(item.id));
   if (!seen) return seen.error();
-  if (!*seen || (*seen)->change_key != item.change_key) return Known::no;
+  if (!*seen || parse_item_state((*seen)->change_key).change_key != item.change_key) return Known::no;
   if ((*seen)->folder != item.folder) return Known::elsewhere;
   ++counts_.already_archived;
   return Known::same;
@@ -34,7 +43,7 @@ Result<void> StoreSink::message(SourceItem item, Bytes raw) {
   Intake intake;
   intake.placement = {*archive, item.folder, item.id, item.received, item.unread, std::nullopt};
   intake.seen = key_of(item.id);
-  intake.change_key = std::move(item.change_key);
+  intake.change_key = item_state(item);
   const auto bytes = raw.size();
   intake.raw = std::move(raw);
   return add([&](Batch& batch) { batch.messages.push_back(std::move(intake)); }, bytes);
@@ -42,7 +51,13 @@ Result<void> StoreSink::message(SourceItem item, Bytes raw) {
 
 Result<void> StoreSink::moved(const std::string& old_id, const SourceItem& item) {
   ++counts_.moved;
-  Moved moved{key_of(old_id), item.id == old_id ? "" : item.id, item.folder, item.change_key, clock_.now()};
+  auto state = item_state(item);
+  if (state.empty()) {  // Its folder has moved, and nothing was asked about the item itself.
+    auto seen = tenant_.store().seen(key_of(old_id));
+    if (!seen) return seen.error();
+    if (*seen) state = (*seen)->change_key;
+  }
+  Moved moved{key_of(old_id), item.id == old_id ? "" : item.id, item.folder, std::move(state), clock_.now()};
   return add([&](Batch& batch) { batch.moved.push_back(std::move(moved)); }, 0);
 }
 

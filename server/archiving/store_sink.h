@@ -15,6 +15,13 @@ struct SinkCounts {
   std::atomic<std::uint64_t> expected = 0, seen = 0, archived = 0, already_archived = 0, quarantined = 0, vanished = 0, moved = 0, failed = 0, bytes = 0;
 };
 
+// What `seen` keeps of an item's state when it was archived: the key that names its bytes and, behind a line break, its exact version.
+struct ItemState {
+  std::string change_key, version;
+};
+std::string item_state(const SourceItem& item);
+ItemState parse_item_state(const std::string& text);
+
 // Thread-safe. Batches of one mailbox are written one after the other, so that what a source said later never holds before what
 // it said earlier; preparing them is what takes time, and happens on the store's own threads.
 class StoreSink final : public EventSink {

@@ -1,13 +1,10 @@
-#include "server/archiving/graph_run.h"
+#include "server/archiving/profile_run.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <thread>
 
-#include "connectors/graph/connector.h"
-#include "server/archiving/credentials.h"
-#include "server/archiving/profiles.h"
 #include "storage/base/log.h"
 
 namespace kopial {
@@ -26,20 +23,6 @@ bool is_called(const SourceMailbox& mailbox, const std::string& wanted) {
   return std::any_of(mailbox.addresses.begin(), mailbox.addresses.end(), [&](const std::string& address) { return folded(address) == name; });
 }
 
-GraphOptions options_of(const Profile& profile, const Settings& settings) {
-  GraphOptions options;
-  options.message_bytes_max = settings.limits.message_bytes_max;
-  options.include_folders = profile.include_folders;
-  options.exclude_folders = profile.exclude_folders;
-  if (profile.default_folder_exclusions) {
-    const auto& defaults = default_folder_exclusions();
-    options.exclude_folders.insert(options.exclude_folders.end(), defaults.begin(), defaults.end());
-  }
-  options.since = profile.since;
-  options.until = profile.until;
-  return options;
-}
-
 struct Chosen {
   SourceMailbox mailbox;
   std::size_t row = 0;  // in the run
@@ -47,11 +30,11 @@ struct Chosen {
 };
 
 // The mailboxes of this run, each with its row. Those that were named and are not there fail at once.
-Result<std::vector<Chosen>> choose(const Profile& profile, GraphConnector& graph, LiveRun& run) {
+Result<std::vector<Chosen>> choose(const Profile& profile, Source& source, LiveRun& run) {
   std::vector<Chosen> chosen;
   const auto add = [&](SourceMailbox mailbox, bool named) {
     const auto excluded = std::any_of(profile.exclude_mailboxes.begin(), profile.exclude_mailboxes.end(), [&](const auto& one) { return is_called(mailbox, one); });
-    const auto twice = std::any_of(chosen.begin(), chosen.end(), [&](const Chosen& one) { return one.mailbox.id == mailbox.id; });
+    const auto twice = std::any_of(chosen.begin(), chosen.end(), [&](const Chosen& one) { return !mailbox.id.empty() && one.mailbox.id == mailbox.id; });
     if (excluded || twice) return;
     MailboxProgress progress;
     progress.mailbox = mailbox.id;
@@ -62,12 +45,12 @@ Result<std::vector<Chosen>> choose(const Profile& profile, GraphConnector& graph
     chosen.push_back({std::move(mailbox), row, named});
   };
   if (profile.all_mailboxes) {
-    auto all = graph.mailboxes(run.stop_token());
+    auto all = source.mailboxes(run.stop_token());
     if (!all) return all.error();
     for (auto& mailbox : *all) add(std::move(mailbox), false);
   } else {
     for (const auto& name : profile.include_mailboxes) {
-      auto mailbox = graph.mailbox(name, run.stop_token());
+      auto mailbox = source.mailbox(name, run.stop_token());
       if (mailbox) {
         add(*std::move(mailbox), true);
         continue;
@@ -86,8 +69,8 @@ Result<std::vector<Chosen>> choose(const Profile& profile, GraphConnector& graph
 
 class MailboxRun {
  public:
-  MailboxRun(const Profile& profile, const Chosen& chosen, GraphConnector& graph, LiveRun& run, const RunEnvironment& environment)
-      : profile_(profile), chosen_(chosen), graph_(graph), run_(run), environment_(environment) {}
+  MailboxRun(const Profile& profile, const Chosen& chosen, Source& source, LiveRun& run, const RunEnvironment& environment)
+      : profile_(profile), chosen_(chosen), source_(source), run_(run), environment_(environment) {}
 
   void operator()() {
     const auto change = [&](const std::function<void(MailboxProgress&)>& action) { run_.change_mailbox(chosen_.row, action); };
@@ -95,9 +78,11 @@ class MailboxRun {
       mailbox.state = "running";
       mailbox.started_at = environment_.clock.now();
     });
+    auto identified = source_.identify(mailbox_, run_.stop_token());
+    if (identified) mailbox_ = *identified;
     StoreSink::Options options;
     options.profile = profile_.number;
-    options.mailbox = chosen_.mailbox.id;
+    options.mailbox = mailbox_.id;
     options.message_bytes_max = environment_.settings.limits.message_bytes_max;
     options.archive = [this] { return archive(); };
     options.progressed = [this] { run_.touch(); };
@@ -105,7 +90,7 @@ class MailboxRun {
       if (paused_.exchange(!why.empty()) || !why.empty()) change([&](MailboxProgress& mailbox) { mailbox.error = why; });
     };
     StoreSink sink(*run_.tenant(), std::move(options), run_.counts(chosen_.row), environment_.metrics, environment_.clock, run_.stop_token());
-    auto pulled = graph_.pull(chosen_.mailbox, sink, run_.stop_token());
+    auto pulled = identified ? source_.pull(mailbox_, sink, {}, run_.stop_token()) : Result<PullReport>(identified.error());
     // What was fetched before a failure is kept: the cursor does not cover it, and the next run finds it there.
     auto flushed = sink.flush();
     if (pulled && !flushed) pulled = flushed.error();
@@ -118,7 +103,9 @@ class MailboxRun {
       for (auto& failure : sink.failures()) mailbox.findings.push_back(std::move(failure));
       if (pulled) {
         mailbox.state = "done";
+        mailbox.mailbox = mailbox_.id;
         for (auto& finding : pulled->findings) mailbox.findings.push_back(std::move(finding));
+        for (const auto& gap : pulled->gaps) mailbox.findings.push_back(fmt::format("folder {} could not be read: {}", gap.folder, gap.reason));
       } else if (no_mailbox) {
         mailbox.state = "skipped";  // A directory has many users without a mailbox: that is no failure, and it is said.
         mailbox.error = pulled.error().message;
@@ -139,7 +126,7 @@ class MailboxRun {
     const std::lock_guard lock(mutex_);
     if (archive_) return *archive_;
     Archive wanted;
-    const auto& mailbox = chosen_.mailbox;
+    const auto& mailbox = mailbox_;
     wanted.kind = mailbox.purpose == SourceMailbox::Purpose::user || mailbox.enabled ? "person" : "shared";
     wanted.display_name = mailbox.display_name.empty() ? mailbox.upn : mailbox.display_name;
     wanted.addresses = mailbox.addresses;
@@ -153,7 +140,8 @@ class MailboxRun {
 
   const Profile& profile_;
   const Chosen& chosen_;
-  GraphConnector& graph_;
+  SourceMailbox mailbox_ = chosen_.mailbox;
+  Source& source_;
   LiveRun& run_;
   const RunEnvironment& environment_;
   std::mutex mutex_;
@@ -163,23 +151,17 @@ class MailboxRun {
 
 }  // namespace
 
-Result<void> run_graph_profile(const Profile& profile, LiveRun& run, const RunEnvironment& environment) {
-  auto credential = find_credential(*run.tenant(), profile.credential);
-  if (!credential) return credential.error();
-  if (!*credential) return Error{ErrorCode::not_found, "the credential of this profile does not exist any more"};
-  HttpClientOptions client_options;
-  client_options.allowed_hosts = environment.settings.connectors.allowed_hosts;
-  client_options.ca_pem = (*credential)->ca_pem;
-  auto http = HttpClient::make(std::move(client_options));
-  if (!http) return http.error();
-  auto graph = GraphConnector::make((*credential)->app, options_of(profile, environment.settings), **http, environment.clock);
+Result<void> run_profile(const Profile& profile, LiveRun& run, const RunEnvironment& environment) {
+  auto opened = open_source(*run.tenant(), profile, environment);
+  if (!opened) return opened.error();
+  auto& source = *opened->source;
 
-  auto chosen = choose(profile, *graph, run);
+  auto chosen = choose(profile, source, run);
   if (!chosen) return chosen.error();
   std::atomic<std::size_t> next = 0;
   const auto work = [&] {
     for (std::size_t at = next++; at < chosen->size() && !run.stop_token().stop_requested(); at = next++) {
-      MailboxRun(profile, (*chosen)[at], *graph, run, environment)();
+      MailboxRun(profile, (*chosen)[at], source, run, environment)();
     }
   };
   std::vector<std::jthread> threads;

@@ -1,0 +1,46 @@
+#include "server/archiving/open_source.h"
+
+#include "connectors/graph/connector.h"
+#include "server/archiving/credentials.h"
+#include "server/archiving/profiles.h"
+
+namespace kopial {
+namespace {
+
+GraphOptions options_of(const Profile& profile, const Settings& settings) {
+  GraphOptions options;
+  options.message_bytes_max = settings.limits.message_bytes_max;
+  options.include_folders = profile.include_folders;
+  options.exclude_folders = profile.exclude_folders;
+  if (profile.default_folder_exclusions) {
+    const auto& defaults = default_folder_exclusions();
+    options.exclude_folders.insert(options.exclude_folders.end(), defaults.begin(), defaults.end());
+  }
+  options.since = profile.since;
+  options.until = profile.until;
+  return options;
+}
+
+}  // namespace
+
+bool is_profile_kind(const std::string& kind) { return kind == "graph"; }
+
+Result<OpenSource> open_source(Tenant& tenant, const Profile& profile, const RunEnvironment& environment) {
+  auto credential = find_credential(tenant, profile.credential);
+  if (!credential) return credential.error();
+  if (!*credential) return Error{ErrorCode::not_found, "the credential of this profile does not exist any more"};
+  HttpClientOptions client_options;
+  client_options.allowed_hosts = environment.settings.connectors.allowed_hosts;
+  client_options.ca_pem = (*credential)->ca_pem;
+  auto http = HttpClient::make(std::move(client_options));
+  if (!http) return http.error();
+  OpenSource opened{*std::move(http), nullptr};
+  if (profile.kind == "graph") {
+    if ((*credential)->kind != "entra_app") return Error{ErrorCode::invalid, "a profile of kind graph needs a credential of kind entra_app"};
+    opened.source = make_graph_source((*credential)->app, options_of(profile, environment.settings), *opened.http, environment.clock);
+    return opened;
+  }
+  return Error{ErrorCode::invalid, "profiles of kind '" + profile.kind + "' cannot be run by this version"};
+}
+
+}  // namespace kopial

@@ -29,8 +29,8 @@ class SourceActions {
   // Done when it returns, also when the item was gone already. Fails with conflict when the item has changed, denied when the
   // sign-in may not write, cancelled, unavailable (whether it was done is then unknown; `Source::locate` tells).
   virtual Result<void> remove(const SourceMailbox& mailbox, const SourceItem& item, std::stop_token stop) = 0;
-  // To the folder with that path, made when it is not there.
-  virtual Result<void> move(const SourceMailbox& mailbox, const SourceItem& item, const std::string& folder, std::stop_token stop) = 0;
+  // To the folder with that path, made when it is not there. The item's new id; "" when the source does not say it.
+  virtual Result<std::string> move(const SourceMailbox& mailbox, const SourceItem& item, const std::string& folder, std::stop_token stop) = 0;
 
   // Not idempotent: asked twice, there are two items. Fails with invalid (the source cannot take this message; the reason is said),
   // denied, too_large, cancelled, unavailable.

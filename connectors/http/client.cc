@@ -157,8 +157,10 @@ class CurlClient final : public HttpClient {
     set(CURLOPT_NOPROGRESS, 0L);
     set(CURLOPT_PREREQFUNCTION, &on_connected);
     set(CURLOPT_PREREQDATA, &exchange);
-    if (request.method != "GET") set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
+    if (request.sign_in) sign_in(handle, *request.sign_in);
+    if (request.method != "GET" && request.method != "POST") set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
     if (!request.body.empty() || request.method == "POST") {
+      set(CURLOPT_POST, 1L);
       set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
       set(CURLOPT_POSTFIELDS, request.body.data());
     }
@@ -168,6 +170,16 @@ class CurlClient final : public HttpClient {
     exchange.response.status = static_cast<int>(status);
     curl_slist_free_all(list);
     return code;
+  }
+
+  static void sign_in(CURL* handle, const HttpSignIn& who) {
+    const auto set = [&](CURLoption option, auto value) { curl_easy_setopt(handle, option, value); };
+    using enum HttpSignIn::Scheme;
+    set(CURLOPT_HTTPAUTH, who.scheme == basic ? CURLAUTH_BASIC : who.scheme == ntlm ? CURLAUTH_NTLM : CURLAUTH_NEGOTIATE);
+    // NTLM and Negotiate sign in a connection, which HTTP/2 shares among requests.
+    if (who.scheme != basic) set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+    set(CURLOPT_USERNAME, who.username.c_str());
+    set(CURLOPT_PASSWORD, std::string(who.password.reveal()).c_str());  // libcurl copies it.
   }
 
   static Error failure(CURLcode code, const Exchange& exchange, const UrlParts& url, const HttpRequest& request) {

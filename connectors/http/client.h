@@ -15,14 +15,24 @@
 
 #include "storage/base/bytes.h"
 #include "storage/base/result.h"
+#include "storage/base/secret.h"
 
 namespace kopial {
+
+// Signing in with a user's name and password, where a server asks for that (RFC 7617, NTLM, RFC 4559). Kept for a connection by NTLM and
+// Negotiate, so requests of one user share connections with no other's.
+struct HttpSignIn {
+  enum class Scheme : std::uint8_t { basic, ntlm, negotiate } scheme = Scheme::basic;
+  std::string username;  // "DOMAIN\\user" or a user principal name
+  Secret password;
+};
 
 struct HttpRequest {
   std::string method = "GET";
   std::string url;  // absolute, https (http only to loopback addresses)
   std::vector<std::pair<std::string, std::string>> headers;
   Bytes body;
+  std::shared_ptr<const HttpSignIn> sign_in;  // null: the headers say who asks, or nobody does
   std::chrono::milliseconds timeout{120'000};   // of the whole exchange
   std::uint64_t body_bytes_max = 256ull << 20;  // of the answer: more is too_large
 };

@@ -8,7 +8,7 @@ Result<RequestGate::Permit> RequestGate::enter(const std::string& key, std::stop
   Lane& lane = lanes_[key];
   ++lane.waiting;
   while (true) {
-    const bool room = left_.wait(lock, stop, [&] { return lane.under_way < per_key_ && under_way_ < in_total_; });
+    const bool room = left_.wait(lock, stop, [&] { return lane.under_way < limit_of(lane) && under_way_ < in_total_; });
     const auto pause = lane.not_before - clock_.uptime();
     if (room && pause <= std::chrono::nanoseconds(0)) break;
     // Whoever waits for the end of a pause holds no place, so that other mailboxes go on.
@@ -32,6 +32,22 @@ void RequestGate::pause(const std::string& key, std::chrono::milliseconds durati
   lane.not_before = std::max(lane.not_before, clock_.uptime() + std::chrono::nanoseconds(duration));
 }
 
+void RequestGate::narrow(const std::string& key) {
+  const std::lock_guard lock(mutex_);
+  auto& lane = lanes_[key];
+  lane.limit = std::max<std::size_t>(1, limit_of(lane) / 2);
+}
+
+void RequestGate::widen(const std::string& key) {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto lane = lanes_.find(key);
+    if (lane == lanes_.end() || lane->second.limit == 0) return;
+    if (++lane->second.limit >= per_key_) lane->second.limit = 0;
+  }
+  left_.notify_all();
+}
+
 void RequestGate::leave(const std::string& key) {
   {
     const std::lock_guard lock(mutex_);
@@ -39,7 +55,7 @@ void RequestGate::leave(const std::string& key) {
     const auto lane = lanes_.find(key);
     --lane->second.under_way;
     // Lanes of mailboxes long done are dropped, so the map stays as small as what is going on.
-    if (lane->second.under_way == 0 && lane->second.waiting == 0 && lane->second.not_before <= clock_.uptime()) lanes_.erase(lane);
+    if (lane->second.under_way == 0 && lane->second.waiting == 0 && lane->second.limit == 0 && lane->second.not_before <= clock_.uptime()) lanes_.erase(lane);
   }
   left_.notify_all();
 }

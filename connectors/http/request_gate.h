@@ -38,14 +38,19 @@ class RequestGate {
   Result<Permit> enter(const std::string& key, std::stop_token stop);
   // No request of this key begins before `duration` has passed. A longer pause that is set already stays.
   void pause(const std::string& key, std::chrono::milliseconds duration);
+  // The other side is overloaded: half as many requests of this key at once, at least one; `widen` allows one more again.
+  void narrow(const std::string& key);
+  void widen(const std::string& key);
 
  private:
   struct Lane {
     std::size_t under_way = 0;
     std::size_t waiting = 0;
+    std::size_t limit = 0;  // 0: per_key_
     std::chrono::nanoseconds not_before{0};  // of Clock::uptime
   };
   void leave(const std::string& key);
+  std::size_t limit_of(const Lane& lane) const { return lane.limit == 0 ? per_key_ : lane.limit; }
 
   const std::size_t per_key_, in_total_;
   Clock& clock_;

@@ -1,4 +1,6 @@
 // Credentials: secrets go in and never come out.
+#include <span>
+
 #include "server/api/api.h"
 #include "server/api/json.h"
 #include "server/archiving/credentials.h"
@@ -20,6 +22,22 @@ Result<void> note(const ApiCall& call, std::string action, std::string object) {
 }
 
 json::object view(const Credential& credential) {
+  if (credential.kind == "exchange") {
+    const auto& exchange = credential.exchange;
+    return {{"id", credential.id},
+            {"name", credential.name},
+            {"kind", credential.kind},
+            {"ews_url", exchange.ews_url},
+            {"autodiscover", exchange.autodiscover},
+            {"auth", to_string(exchange.auth)},
+            {"username", exchange.username},
+            {"directory_id", exchange.directory_id},
+            {"client_id", exchange.client_id},
+            {"authority", exchange.authority},
+            {"graph_url", ""},
+            {"has_ca", !credential.ca_pem.empty()},
+            {"created_at", format_rfc3339(credential.created_at)}};
+  }
   return {{"id", credential.id},
           {"name", credential.name},
           {"kind", credential.kind},
@@ -38,24 +56,72 @@ Result<void> check_url(std::string_view field, const std::string& url) {
   return {};
 }
 
+struct Field {
+  const char* name;
+  std::string* value;
+  std::size_t bytes_max;
+};
+
+Result<void> read_fields(const json::object& body, std::span<const Field> fields) {
+  for (const auto& field : fields) {
+    auto value = optional_string(body, field.name, *field.value, field.bytes_max);
+    if (!value) return value.error();
+    *field.value = *value;
+  }
+  return {};
+}
+
+Result<void> read_secret(const json::object& body, const char* name, Secret& secret) {
+  auto value = optional_string(body, name, "", 1024);
+  if (!value) return value.error();
+  if (!value->empty()) secret = Secret(*value);
+  return {};
+}
+
+constexpr std::initializer_list<std::string_view> kExchangeFields{"kind", "name", "ews_url", "autodiscover", "auth", "username", "password", "authority", "directory_id", "client_id", "client_secret", "ca_pem"};
+
+Result<void> read_exchange(const json::object& body, Credential& credential) {
+  auto& exchange = credential.exchange;
+  const Field fields[] = {{"name", &credential.name, 200},           {"ews_url", &exchange.ews_url, 500},           {"autodiscover", &exchange.autodiscover, 500},
+                          {"username", &exchange.username, 300},     {"authority", &exchange.authority, 500},       {"directory_id", &exchange.directory_id, 200},
+                          {"client_id", &exchange.client_id, 200},   {"ca_pem", &credential.ca_pem, 64 << 10}};
+  if (auto done = read_fields(body, fields); !done) return done;
+  auto auth = optional_string(body, "auth", std::string(to_string(exchange.auth)), 20);
+  if (!auth) return auth.error();
+  const auto known = exchange_auth(*auth);
+  if (!known) return Error{ErrorCode::invalid, "'auth' must be basic, ntlm, negotiate or bearer"};
+  exchange.auth = *known;
+  if (auto done = read_secret(body, "password", exchange.password); !done) return done;
+  if (auto done = read_secret(body, "client_secret", exchange.client_secret); !done) return done;
+  if (*known == ExchangeAccount::Auth::bearer) {
+    if (exchange.authority.empty()) exchange.authority = "https://login.microsoftonline.com";
+    if (exchange.directory_id.empty() || exchange.client_id.empty() || exchange.client_secret.empty()) {
+      return Error{ErrorCode::invalid, "'auth' bearer needs 'directory_id', 'client_id' and 'client_secret' of the application whose tokens Exchange trusts"};
+    }
+    if (auto fine = check_url("authority", exchange.authority); !fine) return fine;
+  } else if (exchange.username.empty() || exchange.password.empty()) {
+    return Error{ErrorCode::invalid, "'username' and 'password' are missing"};
+  }
+  if (!exchange.ews_url.empty()) {
+    if (auto fine = check_url("ews_url", exchange.ews_url); !fine) return fine;
+  }
+  if (!exchange.autodiscover.empty()) {
+    if (auto fine = check_url("autodiscover", exchange.autodiscover); !fine) return fine;
+  }
+  if (!credential.ca_pem.empty() && !read_certificate(credential.ca_pem)) return Error{ErrorCode::invalid, "'ca_pem' is not a certificate in PEM form"};
+  if (credential.name.empty()) credential.name = exchange.username.empty() ? exchange.client_id : exchange.username;
+  return {};
+}
+
 // Fills what the body gives into `credential`.
 Result<void> read(const json::object& body, Credential& credential, bool is_new) {
-  struct Field {
-    const char* name;
-    std::string* value;
-    std::size_t bytes_max;
-  };
   const Field fields[] = {{"name", &credential.name, 200},
                           {"directory_id", &credential.app.directory_id, 200},
                           {"client_id", &credential.app.client_id, 200},
                           {"authority", &credential.app.authority, 500},
                           {"graph_url", &credential.app.graph_url, 500},
                           {"ca_pem", &credential.ca_pem, 64 << 10}};
-  for (const auto& field : fields) {
-    auto value = optional_string(body, field.name, *field.value, field.bytes_max);
-    if (!value) return value.error();
-    *field.value = *value;
-  }
+  if (auto done = read_fields(body, fields); !done) return done;
   auto secret = optional_string(body, "client_secret", "", 1024);
   if (!secret) return secret.error();
   if (!secret->empty()) credential.app.client_secret = Secret(*secret);
@@ -79,12 +145,34 @@ http::Response list(const ApiCall& call) {
   return collection(std::move(items), "");
 }
 
+http::Response create_exchange(const ApiCall& call) {
+  auto body = read_object(call.request.body, kExchangeFields);
+  if (!body) return fail(call, body.error());
+  Credential credential;
+  credential.kind = "exchange";
+  credential.created_at = call.services.clock.now();
+  if (auto done = read_exchange(*body, credential); !done) return fail(call, done.error());
+  if (auto kept = note(call, "credential.create", credential.name); !kept) return fail(call, kept.error());
+  auto made = create_credential(call.tenant(), std::move(credential));
+  return made ? json_answer(201, view(*made)) : fail(call, made.error());
+}
+
+// The kind decides which fields there are, so it is looked at first.
+bool is_exchange(const std::string& body) {
+  json::error_code bad;
+  const auto value = json::parse(body, bad);
+  if (bad || !value.is_object()) return false;
+  const auto* kind = value.get_object().if_contains("kind");
+  return kind != nullptr && kind->is_string() && kind->get_string() == "exchange";
+}
+
 http::Response create(const ApiCall& call) {
+  if (is_exchange(call.request.body)) return create_exchange(call);
   auto body = read_object(call.request.body, {"kind", "name", "directory_id", "client_id", "client_secret", "authority", "graph_url", "ca_pem"});
   if (!body) return fail(call, body.error());
   auto kind = required_string(*body, "kind");
   if (!kind) return fail(call, kind.error());
-  if (*kind != "entra_app") return fail(call, {ErrorCode::invalid, "credentials of kind '" + kind->substr(0, 50) + "' are not available in this version; entra_app is"});
+  if (*kind != "entra_app") return fail(call, {ErrorCode::invalid, "credentials of kind '" + kind->substr(0, 50) + "' are not available in this version; entra_app and exchange are"});
   Credential credential;
   credential.created_at = call.services.clock.now();
   if (auto done = read(*body, credential, true); !done) return fail(call, done.error());
@@ -99,10 +187,21 @@ http::Response show(const ApiCall& call) {
   return *credential ? json_answer(200, view(**credential)) : fail(call, no_credential());
 }
 
+http::Response change_exchange(const ApiCall& call, Credential& credential) {
+  auto body = read_object(call.request.body, kExchangeFields);
+  if (!body) return fail(call, body.error());
+  if (body->contains("kind")) return fail(call, {ErrorCode::invalid, "the kind of a credential cannot be changed; make another credential"});
+  if (auto done = read_exchange(*body, credential); !done) return fail(call, done.error());
+  if (auto kept = note(call, "credential.change", credential.name); !kept) return fail(call, kept.error());
+  if (auto done = update_credential(call.tenant(), credential); !done) return fail(call, done.error());
+  return json_answer(200, view(credential));
+}
+
 http::Response change(const ApiCall& call) {
   auto credential = find_credential(call.tenant(), call.captures.front());
   if (!credential) return fail(call, credential.error());
   if (!*credential) return fail(call, no_credential());
+  if ((*credential)->kind == "exchange") return change_exchange(call, **credential);
   auto body = read_object(call.request.body, {"name", "directory_id", "client_id", "client_secret", "authority", "graph_url", "ca_pem"});
   if (!body) return fail(call, body.error());
   if (auto done = read(*body, **credential, false); !done) return fail(call, done.error());

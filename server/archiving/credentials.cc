@@ -15,8 +15,41 @@ std::string text(const json::object& object, std::string_view name) {
   return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
+constexpr std::pair<ExchangeAccount::Auth, std::string_view> kAuths[] = {{ExchangeAccount::Auth::basic, "basic"}, {ExchangeAccount::Auth::ntlm, "ntlm"},
+                                                                         {ExchangeAccount::Auth::negotiate, "negotiate"}, {ExchangeAccount::Auth::bearer, "bearer"}};
+
+json::object exchange_record(const ExchangeAccount& account) {
+  return {{"ews_url", account.ews_url},
+          {"autodiscover", account.autodiscover},
+          {"auth", to_string(account.auth)},
+          {"username", account.username},
+          {"password", account.password.reveal()},
+          {"authority", account.authority},
+          {"directory_id", account.directory_id},
+          {"client_id", account.client_id},
+          {"client_secret", account.client_secret.reveal()}};
+}
+
+ExchangeAccount read_exchange(const json::object& object) {
+  ExchangeAccount account;
+  account.ews_url = text(object, "ews_url");
+  account.autodiscover = text(object, "autodiscover");
+  account.auth = exchange_auth(text(object, "auth")).value_or(ExchangeAccount::Auth::basic);
+  account.username = text(object, "username");
+  account.password = Secret(text(object, "password"));
+  account.authority = text(object, "authority");
+  account.directory_id = text(object, "directory_id");
+  account.client_id = text(object, "client_id");
+  account.client_secret = Secret(text(object, "client_secret"));
+  return account;
+}
+
 // Records are sealed, so a secret inside one is never in the clear on disk.
 std::string encode(const Credential& credential) {
+  if (credential.kind == "exchange") {
+    return json::serialize(json::object{{"name", credential.name}, {"kind", credential.kind}, {"exchange", exchange_record(credential.exchange)},
+                                        {"ca_pem", credential.ca_pem}, {"created_at", format_rfc3339(credential.created_at)}});
+  }
   return json::serialize(json::object{{"name", credential.name},
                                       {"kind", credential.kind},
                                       {"directory_id", credential.app.directory_id},
@@ -39,12 +72,27 @@ Result<Credential> decode(const Record& record) {
   credential.kind = text(object, "kind");
   credential.app = {text(object, "directory_id"), text(object, "client_id"), Secret(text(object, "client_secret")), text(object, "authority"),
                     text(object, "graph_url")};
+  if (const auto* exchange = object.if_contains("exchange"); exchange != nullptr && exchange->is_object()) credential.exchange = read_exchange(exchange->get_object());
   credential.ca_pem = text(object, "ca_pem");
   credential.created_at = parse_rfc3339(text(object, "created_at")).value_or(Time{});
   return credential;
 }
 
 }  // namespace
+
+std::string_view to_string(ExchangeAccount::Auth auth) {
+  for (const auto& [value, name] : kAuths) {
+    if (value == auth) return name;
+  }
+  return {};
+}
+
+std::optional<ExchangeAccount::Auth> exchange_auth(std::string_view name) {
+  for (const auto& [value, known] : kAuths) {
+    if (known == name) return value;
+  }
+  return std::nullopt;
+}
 
 Result<Credential> create_credential(Tenant& tenant, Credential credential) {
   credential.id = random_token();

@@ -5,20 +5,25 @@
 #include <string>
 #include <vector>
 
+#include "connectors/ews/connector.h"
 #include "connectors/graph/connector.h"
 #include "server/tenants.h"
 
 namespace kopial {
 
-// An application registered in Entra ID; the one kind this version knows.
 struct Credential {
   std::string id;
   std::string name;
   std::string kind = "entra_app";
-  EntraApp app;
+  EntraApp app;              // of entra_app: an application registered in Entra ID
+  ExchangeAccount exchange;  // of exchange: an account of an Exchange Server
   std::string ca_pem;  // trusted beside the system's authorities
   Time created_at;
 };
+
+// "basic", "ntlm", "negotiate", "bearer"; nullopt for anything else.
+std::string_view to_string(ExchangeAccount::Auth auth);
+std::optional<ExchangeAccount::Auth> exchange_auth(std::string_view name);
 
 Result<Credential> create_credential(Tenant& tenant, Credential credential);  // id is chosen
 Result<void> update_credential(Tenant& tenant, const Credential& credential);

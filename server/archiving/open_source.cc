@@ -1,5 +1,6 @@
 #include "server/archiving/open_source.h"
 
+#include "connectors/ews/connector.h"
 #include "connectors/graph/connector.h"
 #include "server/archiving/credentials.h"
 #include "server/archiving/profiles.h"
@@ -7,8 +8,9 @@
 namespace kopial {
 namespace {
 
-GraphOptions options_of(const Profile& profile, const Settings& settings) {
-  GraphOptions options;
+template <typename Options>
+Options options_of(const Profile& profile, const Settings& settings) {
+  Options options;
   options.message_bytes_max = settings.limits.message_bytes_max;
   options.include_folders = profile.include_folders;
   options.exclude_folders = profile.exclude_folders;
@@ -23,7 +25,7 @@ GraphOptions options_of(const Profile& profile, const Settings& settings) {
 
 }  // namespace
 
-bool is_profile_kind(const std::string& kind) { return kind == "graph"; }
+bool is_profile_kind(const std::string& kind) { return kind == "graph" || kind == "ews"; }
 
 Result<OpenSource> open_source(Tenant& tenant, const Profile& profile, const RunEnvironment& environment) {
   auto credential = find_credential(tenant, profile.credential);
@@ -37,7 +39,12 @@ Result<OpenSource> open_source(Tenant& tenant, const Profile& profile, const Run
   OpenSource opened{*std::move(http), nullptr};
   if (profile.kind == "graph") {
     if ((*credential)->kind != "entra_app") return Error{ErrorCode::invalid, "a profile of kind graph needs a credential of kind entra_app"};
-    opened.source = make_graph_source((*credential)->app, options_of(profile, environment.settings), *opened.http, environment.clock);
+    opened.source = make_graph_source((*credential)->app, options_of<GraphOptions>(profile, environment.settings), *opened.http, environment.clock);
+    return opened;
+  }
+  if (profile.kind == "ews") {
+    if ((*credential)->kind != "exchange") return Error{ErrorCode::invalid, "a profile of kind ews needs a credential of kind exchange"};
+    opened.source = make_ews_source((*credential)->exchange, options_of<EwsOptions>(profile, environment.settings), *opened.http, environment.clock);
     return opened;
   }
   return Error{ErrorCode::invalid, "profiles of kind '" + profile.kind + "' cannot be run by this version"};

@@ -1,0 +1,182 @@
+#include "connectors/ews/connector.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "connectors/ews/actions.h"
+#include "connectors/ews/folder_sync.h"
+#include "connectors/ews/mailbox_listing.h"
+#include "connectors/ews/mailbox_pull.h"
+#include "connectors/ews/requests.h"
+#include "connectors/ews/service.h"
+
+namespace kopial {
+namespace {
+
+class Connector final : public Source {
+ public:
+  Connector(ExchangeAccount account, EwsOptions options, HttpClient& http, Clock& clock) : service_(std::move(account), std::move(options), http, clock),
+        actions_(service_, [this](const SourceMailbox& mailbox) { return target(mailbox.mail); },
+                 [this](const SourceMailbox& mailbox, bool anew, std::stop_token stop) { return tree(mailbox, anew, stop); }) {}
+
+  Result<void> check(std::stop_token stop) override {
+    // Without impersonation and without a mailbox of its own an account is told ErrorMissingEmailAddress: it is signed in all the same.
+    const auto root = ews::folder_by_name("root");
+    auto answer = service_.call(target(""), {.body = ews::get_folders({&root, 1}), .attempts_max = 2}, stop);
+    if (answer || answer.error().code == ErrorCode::not_found) return {};
+    return answer.error();
+  }
+
+  Result<std::vector<SourceMailbox>> mailboxes(std::stop_token stop) override {
+    auto answer = service_.call(target(""), {.body = ews::searchable_mailboxes()}, stop);
+    auto failed = answer ? std::optional<Error>() : std::optional(answer.error());
+    if (!failed && !answer->messages.front().ok()) failed = answer->messages.front().error();
+    if (failed) {
+      return failed->with_context("Exchange did not list its mailboxes (the account needs the management role Mailbox Search for that; or name the mailboxes in the profile)");
+    }
+    std::vector<SourceMailbox> found;
+    const auto& message = answer->messages.front().node.name.empty() ? answer->body : answer->messages.front().node;
+    const auto* listed = message.child("SearchableMailboxes");
+    if (listed == nullptr) return found;
+    for (const auto& one : listed->children) {
+      // Groups are no mailboxes, and external ones lie in Microsoft 365.
+      if (one.child_text("IsMembershipGroup") == "true" || one.child_text("IsExternalMailbox") == "true") continue;
+      auto mailbox = named(one.child_text("PrimarySmtpAddress"));
+      mailbox.display_name = one.child_text("DisplayName");
+      if (!mailbox.upn.empty()) found.push_back(std::move(mailbox));
+    }
+    return found;
+  }
+
+  // Asked only when its turn comes: one that cannot be read must not keep the others waiting.
+  Result<SourceMailbox> mailbox(const std::string& name, std::stop_token) override {
+    if (name.find('@') == std::string::npos) return Error{ErrorCode::not_found, "a mailbox of Exchange is named by its address; '" + name + "' is none"};
+    return named(name);
+  }
+
+  Result<SourceMailbox> identify(const SourceMailbox& mailbox, std::stop_token stop) override {
+    if (!mailbox.id.empty()) return mailbox;
+    auto identified = mailbox;
+    const auto root = ews::folder_by_name("msgfolderroot", service_.options().impersonate ? "" : mailbox.mail);
+    auto answer = service_.call(target(mailbox.mail), {.body = ews::get_folders({&root, 1})}, stop);
+    if (!answer) return answer.error();
+    const auto& message = answer->messages.front();
+    if (!message.ok()) return message.error();
+    identified.id = root_id(message);
+    if (identified.id.empty()) return Error{ErrorCode::unavailable, "Exchange described the mailbox without an id"};
+    // Its other addresses, when the directory may be asked. Not being told is no failure.
+    if (auto resolved = service_.call(target(mailbox.mail), {.body = ews::resolve_name(mailbox.mail), .attempts_max = 2}, stop); resolved) take_names(resolved->messages.front(), identified);
+    else if (resolved.error().code == ErrorCode::cancelled) return resolved.error();
+    return identified;
+  }
+
+  Result<std::vector<SourceMailbox>> further_mailboxes(const SourceMailbox& mailbox, std::stop_token stop) override {
+    const auto root = ews::folder_by_name("archivemsgfolderroot", service_.options().impersonate ? "" : mailbox.mail);
+    auto answer = service_.call(target(mailbox.mail), {.body = ews::get_folders({&root, 1})}, stop);
+    std::vector<SourceMailbox> found;
+    if (!answer) {
+      if (answer.error().code == ErrorCode::not_found) return found;
+      return answer.error();
+    }
+    const auto& message = answer->messages.front();
+    if (message.is({"ErrorFolderNotFound", "ErrorArchiveMailboxNotEnabled"})) return found;
+    if (!message.ok()) return message.error();
+    const auto id = root_id(message);
+    if (id.empty()) return Error{ErrorCode::unavailable, "Exchange described the in-place archive without an id"};
+    auto archive = mailbox;
+    archive.id = id;
+    archive.part_of = mailbox.id;
+    archive.folder_prefix = "In-Place Archive";
+    found.push_back(std::move(archive));
+    return found;
+  }
+
+  Result<PullReport> pull(const SourceMailbox& mailbox, EventSink& sink, const PullOptions& options, std::stop_token stop) override {
+    return ews::pull_mailbox(service_, target(mailbox.mail), !mailbox.part_of.empty(), sink, options, stop);
+  }
+
+  Result<ListReport> list(const SourceMailbox& mailbox, ListingSink& sink, std::stop_token stop) override {
+    auto known = tree(mailbox, true, stop);
+    if (!known) return known.error();
+    std::atomic<std::uint64_t> requests = 0;
+    return ews::list_mailbox({service_, target(mailbox.mail), stop, requests, !mailbox.part_of.empty()}, **known, sink);
+  }
+
+  Result<void> fetch(const SourceMailbox& mailbox, const SourceItem& item, EventSink& sink, std::stop_token stop) override {
+    WorkerPool one("ews", 1, 1);
+    const PullOptions options;
+    ews::PullContext context{.service = service_, .target = target(mailbox.mail), .sink = sink, .options = options, .stop = stop, .downloads = one};
+    ews::Fetcher fetcher(context);
+    std::vector<ews::FolderCursor::Missing> missing;  // The sink was told.
+    if (auto done = fetcher.fetch_later({item, 0}); !done) return done;
+    return fetcher.finish(missing);
+  }
+
+  Result<std::optional<SourceItem>> locate(const SourceMailbox& mailbox, const std::string& item, std::stop_token stop) override {
+    auto known = tree(mailbox, false, stop);
+    if (!known) return known.error();
+    std::atomic<std::uint64_t> requests = 0;
+    return ews::locate_item({service_, target(mailbox.mail), stop, requests, !mailbox.part_of.empty()}, **known, item);
+  }
+
+  SourceActions* actions() override { return &actions_; }
+
+ private:
+  static SourceMailbox named(const std::string& address) {
+    SourceMailbox mailbox;
+    mailbox.upn = mailbox.mail = address;
+    mailbox.addresses = {address};
+    mailbox.purpose = SourceMailbox::Purpose::user;
+    return mailbox;
+  }
+
+  static std::string root_id(const ews::Message& message) {
+    const auto* folders = message.node.child("Folders");
+    const auto* id = folders == nullptr || folders->children.empty() ? nullptr : folders->children.front().child("FolderId");
+    return id == nullptr ? std::string() : id->attribute("Id");
+  }
+
+  // Read once, and again when that is asked for.
+  Result<std::shared_ptr<const ews::KnownTree>> tree(const SourceMailbox& mailbox, bool anew, std::stop_token stop) {
+    if (!anew) {
+      if (auto known = trees_.with([&](auto& all) { return all[mailbox.id]; })) return known;
+    }
+    std::atomic<std::uint64_t> requests = 0;
+    auto read = ews::read_tree({service_, target(mailbox.mail), stop, requests, !mailbox.part_of.empty()});
+    if (!read) return read.error();
+    auto kept = std::make_shared<const ews::KnownTree>(*std::move(read));
+    trees_.with([&](auto& all) { all[mailbox.id] = kept; });
+    return kept;
+  }
+
+  static void take_names(const ews::Message& message, SourceMailbox& mailbox) {
+    const auto* set = message.node.child("ResolutionSet");
+    if (set == nullptr || set->children.size() != 1) return;
+    const auto& resolution = set->children.front();
+    if (const auto* found = resolution.child("Mailbox"); found != nullptr && mailbox.display_name.empty()) mailbox.display_name = found->child_text("Name");
+    const auto* contact = resolution.child("Contact");
+    const auto* addresses = contact == nullptr ? nullptr : contact->child("EmailAddresses");
+    if (addresses == nullptr) return;
+    for (const auto& entry : addresses->children) {
+      auto text = entry.text;
+      if (!text.starts_with("SMTP:") && !text.starts_with("smtp:")) continue;
+      text.erase(0, 5);
+      if (std::find(mailbox.addresses.begin(), mailbox.addresses.end(), text) == mailbox.addresses.end()) mailbox.addresses.push_back(std::move(text));
+    }
+  }
+
+  ews::Target target(const std::string& address) const { return {.url = service_.account().ews_url, .mailbox = address}; }
+
+  ews::Service service_;
+  Guarded<std::map<std::string, std::shared_ptr<const ews::KnownTree>>> trees_;  // by mailbox id
+  ews::Actions actions_;
+};
+
+}  // namespace
+
+std::unique_ptr<Source> make_ews_source(ExchangeAccount account, EwsOptions options, HttpClient& http, Clock& clock) {
+  return std::make_unique<Connector>(std::move(account), std::move(options), http, clock);
+}
+
+}  // namespace kopial

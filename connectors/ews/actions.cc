@@ -33,7 +33,9 @@ std::string created_id(const Message& message, std::string_view list, std::strin
 }  // namespace
 
 Result<Message> Actions::ask(const SourceMailbox& mailbox, std::string body, std::stop_token stop) {
-  auto answer = service_.call(target_(mailbox), {.body = std::move(body), .timeout = std::chrono::minutes(10)}, stop);
+  auto target = target_(mailbox, stop);
+  if (!target) return target.error();
+  auto answer = service_.call(*target, {.body = std::move(body), .timeout = std::chrono::minutes(10)}, stop);
   if (!answer) return answer.error();
   return std::move(answer->messages.front());
 }

@@ -12,7 +12,7 @@ namespace kopial::ews {
 class Actions final : public SourceActions {
  public:
   using Tree = std::function<Result<std::shared_ptr<const KnownTree>>(const SourceMailbox&, bool anew, std::stop_token)>;
-  using TargetOf = std::function<Target(const SourceMailbox&)>;
+  using TargetOf = std::function<Result<Target>(const SourceMailbox&, std::stop_token)>;
   Actions(Service& service, TargetOf target, Tree tree) : service_(service), target_(std::move(target)), tree_(std::move(tree)) {}
 
   Result<void> remove(const SourceMailbox& mailbox, const SourceItem& item, std::stop_token stop) override;

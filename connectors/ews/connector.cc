@@ -5,7 +5,8 @@
 #include <algorithm>
 
 #include "connectors/ews/actions.h"
-#include "connectors/ews/folder_sync.h"
+#include "connectors/ews/autodiscover.h"
+#include "connectors/ews/fetcher.h"
 #include "connectors/ews/mailbox_listing.h"
 #include "connectors/ews/mailbox_pull.h"
 #include "connectors/ews/requests.h"
@@ -17,19 +18,24 @@ namespace {
 class Connector final : public Source {
  public:
   Connector(ExchangeAccount account, EwsOptions options, HttpClient& http, Clock& clock) : service_(std::move(account), std::move(options), http, clock),
-        actions_(service_, [this](const SourceMailbox& mailbox) { return target(mailbox.mail); },
+        autodiscover_(service_.account(), http, service_.sign_in()),
+        actions_(service_, [this](const SourceMailbox& mailbox, std::stop_token stop) { return target(mailbox.mail, stop); },
                  [this](const SourceMailbox& mailbox, bool anew, std::stop_token stop) { return tree(mailbox, anew, stop); }) {}
 
   Result<void> check(std::stop_token stop) override {
     // Without impersonation and without a mailbox of its own an account is told ErrorMissingEmailAddress: it is signed in all the same.
     const auto root = ews::folder_by_name("root");
-    auto answer = service_.call(target(""), {.body = ews::get_folders({&root, 1}), .attempts_max = 2}, stop);
+    auto at = target("", stop);
+    if (!at) return at.error();
+    auto answer = service_.call(*at, {.body = ews::get_folders({&root, 1}), .attempts_max = 2}, stop);
     if (answer || answer.error().code == ErrorCode::not_found) return {};
     return answer.error();
   }
 
   Result<std::vector<SourceMailbox>> mailboxes(std::stop_token stop) override {
-    auto answer = service_.call(target(""), {.body = ews::searchable_mailboxes()}, stop);
+    auto at = target("", stop);
+    if (!at) return at.error();
+    auto answer = service_.call(*at, {.body = ews::searchable_mailboxes()}, stop);
     auto failed = answer ? std::optional<Error>() : std::optional(answer.error());
     if (!failed && !answer->messages.front().ok()) failed = answer->messages.front().error();
     if (failed) {
@@ -58,22 +64,26 @@ class Connector final : public Source {
   Result<SourceMailbox> identify(const SourceMailbox& mailbox, std::stop_token stop) override {
     if (!mailbox.id.empty()) return mailbox;
     auto identified = mailbox;
+    auto at = target(mailbox.mail, stop);
+    if (!at) return at.error();
     const auto root = ews::folder_by_name("msgfolderroot", service_.options().impersonate ? "" : mailbox.mail);
-    auto answer = service_.call(target(mailbox.mail), {.body = ews::get_folders({&root, 1})}, stop);
+    auto answer = service_.call(*at, {.body = ews::get_folders({&root, 1})}, stop);
     if (!answer) return answer.error();
     const auto& message = answer->messages.front();
     if (!message.ok()) return message.error();
     identified.id = root_id(message);
     if (identified.id.empty()) return Error{ErrorCode::unavailable, "Exchange described the mailbox without an id"};
     // Its other addresses, when the directory may be asked. Not being told is no failure.
-    if (auto resolved = service_.call(target(mailbox.mail), {.body = ews::resolve_name(mailbox.mail), .attempts_max = 2}, stop); resolved) take_names(resolved->messages.front(), identified);
+    if (auto resolved = service_.call(*at, {.body = ews::resolve_name(mailbox.mail), .attempts_max = 2}, stop); resolved) take_names(resolved->messages.front(), identified);
     else if (resolved.error().code == ErrorCode::cancelled) return resolved.error();
     return identified;
   }
 
   Result<std::vector<SourceMailbox>> further_mailboxes(const SourceMailbox& mailbox, std::stop_token stop) override {
+    auto at = target(mailbox.mail, stop);
+    if (!at) return at.error();
     const auto root = ews::folder_by_name("archivemsgfolderroot", service_.options().impersonate ? "" : mailbox.mail);
-    auto answer = service_.call(target(mailbox.mail), {.body = ews::get_folders({&root, 1})}, stop);
+    auto answer = service_.call(*at, {.body = ews::get_folders({&root, 1})}, stop);
     std::vector<SourceMailbox> found;
     if (!answer) {
       if (answer.error().code == ErrorCode::not_found) return found;
@@ -93,31 +103,33 @@ class Connector final : public Source {
   }
 
   Result<PullReport> pull(const SourceMailbox& mailbox, EventSink& sink, const PullOptions& options, std::stop_token stop) override {
-    return ews::pull_mailbox(service_, target(mailbox.mail), !mailbox.part_of.empty(), sink, options, stop);
+    auto at = target(mailbox.mail, stop);
+    if (!at) return at.error();
+    return ews::pull_mailbox(service_, *at, !mailbox.part_of.empty(), sink, options, stop);
   }
 
   Result<ListReport> list(const SourceMailbox& mailbox, ListingSink& sink, std::stop_token stop) override {
+    auto at = target(mailbox.mail, stop);
+    if (!at) return at.error();
     auto known = tree(mailbox, true, stop);
     if (!known) return known.error();
     std::atomic<std::uint64_t> requests = 0;
-    return ews::list_mailbox({service_, target(mailbox.mail), stop, requests, !mailbox.part_of.empty()}, **known, sink);
+    return ews::list_mailbox({service_, *at, stop, requests, !mailbox.part_of.empty()}, **known, sink);
   }
 
   Result<void> fetch(const SourceMailbox& mailbox, const SourceItem& item, EventSink& sink, std::stop_token stop) override {
-    WorkerPool one("ews", 1, 1);
-    const PullOptions options;
-    ews::PullContext context{.service = service_, .target = target(mailbox.mail), .sink = sink, .options = options, .stop = stop, .downloads = one};
-    ews::Fetcher fetcher(context);
-    std::vector<ews::FolderCursor::Missing> missing;  // The sink was told.
-    if (auto done = fetcher.fetch_later({item, 0}); !done) return done;
-    return fetcher.finish(missing);
+    auto at = target(mailbox.mail, stop);
+    if (!at) return at.error();
+    return ews::fetch_one(service_, *at, item, sink, stop);
   }
 
   Result<std::optional<SourceItem>> locate(const SourceMailbox& mailbox, const std::string& item, std::stop_token stop) override {
+    auto at = target(mailbox.mail, stop);
+    if (!at) return at.error();
     auto known = tree(mailbox, false, stop);
     if (!known) return known.error();
     std::atomic<std::uint64_t> requests = 0;
-    return ews::locate_item({service_, target(mailbox.mail), stop, requests, !mailbox.part_of.empty()}, **known, item);
+    return ews::locate_item({service_, *at, stop, requests, !mailbox.part_of.empty()}, **known, item);
   }
 
   SourceActions* actions() override { return &actions_; }
@@ -142,8 +154,10 @@ class Connector final : public Source {
     if (!anew) {
       if (auto known = trees_.with([&](auto& all) { return all[mailbox.id]; })) return known;
     }
+    auto at = target(mailbox.mail, stop);
+    if (!at) return at.error();
     std::atomic<std::uint64_t> requests = 0;
-    auto read = ews::read_tree({service_, target(mailbox.mail), stop, requests, !mailbox.part_of.empty()});
+    auto read = ews::read_tree({service_, *at, stop, requests, !mailbox.part_of.empty()});
     if (!read) return read.error();
     auto kept = std::make_shared<const ews::KnownTree>(*std::move(read));
     trees_.with([&](auto& all) { all[mailbox.id] = kept; });
@@ -166,9 +180,23 @@ class Connector final : public Source {
     }
   }
 
-  ews::Target target(const std::string& address) const { return {.url = service_.account().ews_url, .mailbox = address}; }
+  // "": the account itself, whose own Exchange is meant.
+  Result<ews::Target> target(const std::string& address, std::stop_token stop) {
+    ews::Target out{.url = service_.account().ews_url, .mailbox = address};
+    if (!out.url.empty()) return out;
+    const auto& asked = address.empty() ? service_.account().username : address;
+    out.url = urls_.with([&](auto& known) { return known[asked]; });
+    if (!out.url.empty()) return out;
+    auto found = autodiscover_.ews_url(asked, stop);
+    if (!found) return found.error();
+    out.url = *found;
+    urls_.with([&](auto& known) { known[asked] = *found; });
+    return out;
+  }
 
   ews::Service service_;
+  ews::Autodiscover autodiscover_;
+  Guarded<std::map<std::string, std::string>> urls_;  // address -> where it is served
   Guarded<std::map<std::string, std::shared_ptr<const ews::KnownTree>>> trees_;  // by mailbox id
   ews::Actions actions_;
 };

@@ -177,4 +177,14 @@ Result<void> Fetcher::fail(const Listed& listed, const Error& error) {
   return context_.sink.failed(listed.item, error);
 }
 
+Result<void> fetch_one(Service& service, const Target& target, const SourceItem& item, EventSink& sink, std::stop_token stop) {
+  WorkerPool one("ews", 1, 1);
+  const PullOptions options;
+  PullContext context{.service = service, .target = target, .sink = sink, .options = options, .stop = stop, .downloads = one};
+  Fetcher fetcher(context);
+  std::vector<FolderCursor::Missing> missing;  // The sink was told.
+  if (auto done = fetcher.fetch_later({item, 0}); !done) return done;
+  return fetcher.finish(missing);
+}
+
 }  // namespace kopial::ews

@@ -68,4 +68,7 @@ class Fetcher {
   std::vector<FolderCursor::Missing> missing_;
 };
 
+// The bytes of one item, given to the sink as message, quarantined, vanished or failed.
+Result<void> fetch_one(Service& service, const Target& target, const SourceItem& item, EventSink& sink, std::stop_token stop);
+
 }  // namespace kopial::ews

@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "connectors/http/host_list.h"
+#include "connectors/http/kerberos.h"
 #include "connectors/http/url.h"
 
 namespace kopial {
@@ -92,6 +93,9 @@ class CurlClient final : public HttpClient {
     if (!url || (url->scheme != "https" && url->scheme != "http")) return Error{ErrorCode::invalid, "'" + request.url + "' is not a web address"};
     if (url->scheme == "http" && !is_loopback_host(url->host)) {
       return Error{ErrorCode::denied, "http:// is used to this machine only; write https:// for " + url->host};
+    }
+    if (request.sign_in && request.sign_in->scheme == HttpSignIn::Scheme::negotiate) {
+      if (auto ticket = use_kerberos_ticket(*request.sign_in); !ticket) return ticket.error();
     }
     Exchange exchange;
     exchange.body_bytes_max = request.body_bytes_max;

@@ -78,7 +78,7 @@ Result<void> read_secret(const json::object& body, const char* name, Secret& sec
   return {};
 }
 
-constexpr std::initializer_list<std::string_view> kExchangeFields{"kind", "name", "ews_url", "autodiscover", "auth", "username", "password", "authority", "directory_id", "client_id", "client_secret", "ca_pem"};
+const std::initializer_list<std::string_view> kExchangeFields{"kind", "name", "ews_url", "autodiscover", "auth", "username", "password", "authority", "directory_id", "client_id", "client_secret", "ca_pem"};
 
 Result<void> read_exchange(const json::object& body, Credential& credential) {
   auto& exchange = credential.exchange;

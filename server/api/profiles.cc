@@ -202,7 +202,7 @@ http::Response create(const ApiCall& call) {
   if (!body) return fail(call, body.error());
   auto kind = required_string(*body, "kind");
   if (!kind) return fail(call, kind.error());
-  if (!is_profile_kind(*kind)) return fail(call, {ErrorCode::invalid, "profiles of kind '" + kind->substr(0, 50) + "' are not available in this version; graph is"});
+  if (!is_profile_kind(*kind)) return fail(call, {ErrorCode::invalid, "profiles of kind '" + kind->substr(0, 50) + "' are not available in this version; graph, ews, ews_journal and ews_public_folders are"});
   Profile profile;
   profile.kind = *kind;
   if (auto done = read(call, *body, profile); !done) return fail(call, done.error());

@@ -1,6 +1,7 @@
 #include "server/archiving/open_source.h"
 
 #include "connectors/ews/connector.h"
+#include "connectors/ews/public_folders.h"
 #include "connectors/graph/connector.h"
 #include "server/archiving/credentials.h"
 #include "server/archiving/profiles.h"
@@ -25,7 +26,7 @@ Options options_of(const Profile& profile, const Settings& settings) {
 
 }  // namespace
 
-bool is_profile_kind(const std::string& kind) { return kind == "graph" || kind == "ews"; }
+bool is_profile_kind(const std::string& kind) { return kind == "graph" || kind == "ews" || kind == "ews_journal" || kind == "ews_public_folders"; }
 
 Result<OpenSource> open_source(Tenant& tenant, const Profile& profile, const RunEnvironment& environment) {
   auto credential = find_credential(tenant, profile.credential);
@@ -42,9 +43,10 @@ Result<OpenSource> open_source(Tenant& tenant, const Profile& profile, const Run
     opened.source = make_graph_source((*credential)->app, options_of<GraphOptions>(profile, environment.settings), *opened.http, environment.clock);
     return opened;
   }
-  if (profile.kind == "ews") {
-    if ((*credential)->kind != "exchange") return Error{ErrorCode::invalid, "a profile of kind ews needs a credential of kind exchange"};
-    opened.source = make_ews_source((*credential)->exchange, options_of<EwsOptions>(profile, environment.settings), *opened.http, environment.clock);
+  if (profile.kind == "ews" || profile.kind == "ews_journal" || profile.kind == "ews_public_folders") {
+    if ((*credential)->kind != "exchange") return Error{ErrorCode::invalid, "a profile of kind " + profile.kind + " needs a credential of kind exchange"};
+    const auto make = profile.kind == "ews_public_folders" ? make_public_folder_source : make_ews_source;
+    opened.source = make((*credential)->exchange, options_of<EwsOptions>(profile, environment.settings), *opened.http, environment.clock);
     return opened;
   }
   return Error{ErrorCode::invalid, "profiles of kind '" + profile.kind + "' cannot be run by this version"};

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "server/archiving/journal_placer.h"
 #include "storage/base/log.h"
 
 namespace kopial {
@@ -84,6 +85,13 @@ class MailboxRun {
     options.profile = profile_.number;
     options.mailbox = mailbox_.id;
     options.message_bytes_max = environment_.settings.limits.message_bytes_max;
+    std::optional<JournalPlacer> placer;
+    if (profile_.kind == "ews_journal") {
+      auto loaded = JournalPlacer::load(*run_.tenant(), environment_.clock);
+      if (loaded) placer = *std::move(loaded);
+      else identified = loaded.error();
+      options.beside = [&placer](const SourceItem& item, BytesView raw) { return placer->place(item, raw); };
+    }
     options.archive = [this] { return archive(); };
     options.progressed = [this] { run_.touch(); };
     options.paused = [this, change](const std::string& why) {
@@ -128,6 +136,7 @@ class MailboxRun {
     Archive wanted;
     const auto& mailbox = mailbox_;
     wanted.kind = mailbox.purpose == SourceMailbox::Purpose::user || mailbox.enabled ? "person" : "shared";
+    if (profile_.kind == "ews_journal") wanted.kind = "journal";
     wanted.display_name = mailbox.display_name.empty() ? mailbox.upn : mailbox.display_name;
     wanted.addresses = mailbox.addresses;
     if (wanted.addresses.empty() && !mailbox.upn.empty()) wanted.addresses.push_back(mailbox.upn);

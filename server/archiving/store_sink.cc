@@ -44,9 +44,17 @@ Result<void> StoreSink::message(SourceItem item, Bytes raw) {
   intake.placement = {*archive, item.folder, item.id, item.received, item.unread, std::nullopt};
   intake.seen = key_of(item.id);
   intake.change_key = item_state(item);
-  const auto bytes = raw.size();
+  auto bytes = raw.size();
+  std::vector<Intake> beside;
+  if (options_.beside) beside = options_.beside(item, raw);
+  for (const auto& one : beside) bytes += one.raw.size();
   intake.raw = std::move(raw);
-  return add([&](Batch& batch) { batch.messages.push_back(std::move(intake)); }, bytes);
+  return add(
+      [&](Batch& batch) {
+        std::move(beside.begin(), beside.end(), std::back_inserter(batch.messages));
+        batch.messages.push_back(std::move(intake));
+      },
+      bytes);
 }
 
 Result<void> StoreSink::moved(const std::string& old_id, const SourceItem& item) {
@@ -152,6 +160,7 @@ Result<void> StoreSink::write_patiently(Batch batch) {
 void StoreSink::count(const Batch& batch, const BatchOutcome& outcome, const std::vector<std::uint64_t>& sizes) {
   std::uint64_t messages = 0, bytes = 0;
   for (std::size_t i = 0; i < batch.messages.size() && i < outcome.messages.size(); ++i) {
+    if (!batch.messages[i].seen) continue;  // Archived beside another one.
     if (!outcome.messages[i].new_placement) {
       ++counts_.already_archived;
       continue;

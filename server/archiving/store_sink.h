@@ -30,6 +30,8 @@ class StoreSink final : public EventSink {
     ProfileId profile{};
     std::string mailbox;  // immutable id
     std::uint64_t message_bytes_max = 256ull << 20;
+    // What else is archived with a message, in the same durable write; not counted. Null: nothing.
+    std::function<std::vector<Intake>(const SourceItem&, BytesView)> beside;
     std::function<Result<ArchiveId>()> archive;           // found or made when the first message comes
     std::function<void()> progressed;                     // after each durable batch
     std::function<void(const std::string&)> paused;       // why nothing goes on; "" when it does again

@@ -122,6 +122,17 @@ export class Daemon {
     return (await this.expect(201, 'POST', `${tenant.at}/profiles`, { token: tenant.admin, json: { name: 'All', kind: 'graph', credential: id } })).id;
   }
 
+  // A credential for the Exchange double; its id.
+  async exchangeCredential(tenant, ready, more = {}) {
+    return (await this.expect(201, 'POST', `${tenant.at}/credentials`, { token: tenant.admin,
+      json: { kind: 'exchange', ews_url: ready.url, auth: 'basic', username: ready.username, password: ready.password, ca_pem: readFileSync(ready.ca_file, 'utf8'), ...more } })).id;
+  }
+
+  async exchangeProfile(tenant, ready, { kind = 'ews', credential, ...more } = {}) {
+    const id = credential ?? await this.exchangeCredential(tenant, ready);
+    return (await this.expect(201, 'POST', `${tenant.at}/profiles`, { token: tenant.admin, json: { name: 'Exchange', kind, credential: id, ...more } })).id;
+  }
+
   async startRun(tenant, profile) { return (await this.expect(202, 'POST', `${tenant.at}/profiles/${profile}/runs`, { token: tenant.admin, json: {} })).id; }
 
   runEnds(tenant, run) {
@@ -132,8 +143,8 @@ export class Daemon {
   }
 }
 
-export async function startDouble(options) {
-  const { start } = await import('../doubles/m365/server.mjs');
+export async function startDouble(options, which = 'm365') {
+  const { start } = await import(`../doubles/${which}/server.mjs`);
   const double = await start(options);
   double.admin = async (method, path, body) => {
     const response = await fetch(double.ready.admin_url + path, { method, body: body === undefined || Buffer.isBuffer(body) ? body : JSON.stringify(body) });

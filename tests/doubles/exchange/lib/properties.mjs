@@ -39,14 +39,14 @@ function wrapped(name, make, text) { return text ? `<t:${name}>${make(text)}</t:
 
 // MAPI properties that clients ask for by number.
 function extendedProperty(item, { tag, name, type, xml }, bytes) {
-  const values = { '0x0e23': item.uid, '0x0e08': item.size, '0x0e07': item.isRead ? 1 : 0, '0x300b': Buffer.from(String(item.uid)).toString('base64'), '0x0e06': time(item.received), '0x3008': time(item.modified) };
-  const value = tag === '0x007d' ? headerBlock(bytes()) : tag === '0x10f4' ? 'false' : values[tag];
+  const values = { '0xe23': item.uid, '0xe08': item.size, '0xe07': item.isRead ? 1 : 0, '0x300b': Buffer.from(String(item.uid)).toString('base64'), '0xe06': time(item.received), '0x3008': time(item.modified) };
+  const value = tag === '0x7d' ? headerBlock(bytes()) : tag === '0x10f4' ? 'false' : values[tag];
   if (value === undefined || (name !== undefined && tag === undefined)) return '';
   return `<t:ExtendedProperty>${xml}<t:Value>${escape(value)}</t:Value></t:ExtendedProperty>`;
 }
 const headerBlock = (bytes) => bytes.subarray(0, Math.max(0, bytes.indexOf('\r\n\r\n'))).toString('latin1');
 
-const hexTag = (text) => (text === undefined ? undefined : `0x${Number(text).toString(16).padStart(4, '0')}`);
+const hexTag = (text) => (text === undefined ? undefined : `0x${Number(text).toString(16)}`);
 const extendedOf = (properties) => properties.filter((one) => one.name === 'ExtendedFieldURI').map(({ attributes }) => {
   const tag = hexTag(attributes.PropertyTag);
   const written = Object.entries({ ...attributes, ...(tag ? { PropertyTag: tag } : {}) }).map(([key, value]) => ` ${key}="${escape(value)}"`).join('');
@@ -72,7 +72,7 @@ export function folderXml(folder, mailbox, shape, { replica } = {}) {
   const has = (name) => all || wanted.has(name);
   const element = folder.search ? 'SearchFolder' : folder.kind === 'IPF.Appointment' ? 'CalendarFolder' : folder.kind === 'IPF.Contact' ? 'ContactsFolder' : 'Folder';
   const unread = mailbox.in(folder).filter((one) => !one.isRead).length;
-  const values = { '0x10f4': 'false', '0x0e08': '0', '0x3613': folder.kind, '0x6752': '00', '0x6698': replica ? Buffer.from(`${replica}\0`).toString('base64') : undefined };
+  const values = { '0x10f4': 'false', '0xe08': '0', '0x3613': folder.kind, '0x6752': '00', '0x6698': replica ? Buffer.from(`${replica}\0`).toString('base64') : undefined };
   const extended = extendedOf(additional).filter((one) => values[one.tag] !== undefined).map((one) => `<t:ExtendedProperty>${one.xml}<t:Value>${escape(values[one.tag])}</t:Value></t:ExtendedProperty>`).join('');
   return `<t:${element}><t:FolderId Id="${folder.id}" ChangeKey="${folder.changeKey}"/>${has('folder:ParentFolderId') && folder.parent ? `<t:ParentFolderId Id="${folder.parent}" ChangeKey="AQAAAA=="/>` : ''}` +
     `${has('folder:FolderClass') ? `<t:FolderClass>${folder.kind}</t:FolderClass>` : ''}${has('folder:DisplayName') ? `<t:DisplayName>${escape(folder.name)}</t:DisplayName>` : ''}` +

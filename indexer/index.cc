@@ -59,6 +59,7 @@ class IndexOnDisk final : public Index {
   }
 
   Result<void> catch_up(std::stop_token stop) override {
+    std::unique_lock lock(writing_);
     if (damaged_.exchange(false)) {
       if (auto anew = start_anew("a search found it damaged"); !anew) return anew;
     }
@@ -70,6 +71,17 @@ class IndexOnDisk final : public Index {
       auto done = index_batch(*changes);
       if (!done && done.error().code == ErrorCode::corrupt) done = start_anew(done.error().message);
       if (!done) return done;
+      lock.unlock();  // A compaction that waits gets its turn.
+      lock.lock();
+    }
+    return {};
+  }
+
+  Result<void> compact(std::stop_token stop) override {
+    for (const auto& shard : shards()) {
+      if (stop.stop_requested()) return {};
+      const std::lock_guard lock(writing_);
+      if (auto done = shard->compact(); !done) return done;
     }
     return {};
   }
@@ -174,7 +186,7 @@ class IndexOnDisk final : public Index {
     std::map<Serial, Work> work;
     for (const Change& change : changes) {
       auto& what = work[change.serial];
-      if (change.kind == ChangeKind::message_added) what = Work::everything;
+      if (change.kind == ChangeKind::message_added || change.kind == ChangeKind::erased) what = Work::everything;
     }
     while (!work.empty() && shard_of(work.rbegin()->first) >= shard_count()) {
       // Everything of the generations before must be committed under their own positions first; it was, batch by batch.
@@ -234,7 +246,10 @@ class IndexOnDisk final : public Index {
     }
     auto record = store_.message(serial);
     if (!record) return record.error();
-    if (!*record) return {};  // purged since
+    if (!*record) {
+      shard.remove(serial);  // erased
+      return {};
+    }
     auto raw = store_.raw((*record)->copies.front());
     if (!raw) return raw.error().with_context(fmt::format("reading message {} for the index", to_number(serial)));
     DocumentLimits limits;
@@ -263,6 +278,7 @@ class IndexOnDisk final : public Index {
   const TenantStore& store_;
   IndexOptions options_;
   std::string kind_;
+  std::mutex writing_;  // catch_up or compact
   mutable std::shared_mutex shards_mutex_;
   Shards shards_;
   mutable std::atomic<bool> damaged_{false};
@@ -416,7 +432,7 @@ Result<std::uint64_t> IndexOnDisk::pending(const SearchScope& scope) const {
     if (!changes) return changes.error();
     for (const Change& change : *changes) {
       at = change.sequence;
-      if (change.kind != ChangeKind::message_added) continue;
+      if (change.kind != ChangeKind::message_added || change.copy == CopyId{}) continue;  // (erased meanwhile)
       if (!scope.archives) {
         ++count;
         continue;

@@ -70,7 +70,7 @@ struct SearchResponse {
   std::string normal_form;       // of the query
 };
 
-// Thread-safe for searching; one writer thread (`catch_up`) at a time.
+// Thread-safe. `catch_up` and `compact` take turns.
 class Index {
  public:
   // `store` must outlive it. A damaged index, one of another format, or one ahead of its store is removed and built anew.
@@ -79,6 +79,9 @@ class Index {
 
   // Indexes what the change log has after position(); returns when nothing is left or `stop` is requested.
   virtual Result<void> catch_up(std::stop_token stop) = 0;
+  // Rewrites every shard without gaps and without words that no message has any more, so that nothing of an erased message is left
+  // in the files once its change is indexed. Searches go on, and `catch_up` waits a while. Returns early when `stop` is requested.
+  virtual Result<void> compact(std::stop_token stop) = 0;
   virtual Sequence position() const = 0;
   virtual Result<SearchResponse> search(const SearchRequest& request) const = 0;
   virtual Result<std::uint64_t> disk_bytes() const = 0;

@@ -142,6 +142,13 @@ void Shard::replace(Serial serial, const Xapian::Document& document) {
   }
 }
 
+void Shard::remove(Serial serial) {
+  if (const auto id = find_id(serial)) {
+    writer().delete_document(*id);
+    ++changes_;
+  }
+}
+
 Result<void> Shard::commit(Sequence position) {
   try {
     writer().set_metadata("position", fmt::to_string(to_number(position)));
@@ -155,6 +162,16 @@ Result<void> Shard::commit(Sequence position) {
   changes_ = 0;
   ++commits_;
   return {};
+}
+
+Result<void> Shard::compact() {
+  try {
+    drop_unused_forms(writer());
+  } catch (const Xapian::Error& error) {
+    return translate(error, "compacting " + path_.string());
+  }
+  if (auto kept = commit(position()); !kept) return kept;
+  return seal();
 }
 
 Result<void> Shard::seal() {

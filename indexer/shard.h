@@ -43,11 +43,14 @@ class Shard {
   // The document of the serial; nullopt when it is not here.
   std::optional<Xapian::Document> find(Serial serial);
   void replace(Serial serial, const Xapian::Document& document);
+  void remove(Serial serial);
   // Everything since the last commit, with the position it stands for, durable when it returns.
   Result<void> commit(Sequence position);
   Sequence position() const { return position_.load(); }
   // Rewrites the database without gaps and closes the writer: nothing is added any more, little is changed.
   Result<void> seal();
+  // The same for a shard that goes on, and without the word forms that no document has any more.
+  Result<void> compact();
   bool has_changes() const { return changes_ > 0; }
 
   // --- for readers; Thread-safe

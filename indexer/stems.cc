@@ -42,6 +42,16 @@ void FormTable::enter(Xapian::WritableDatabase& database, const std::string& wor
   }
 }
 
+void drop_unused_forms(Xapian::WritableDatabase& database) {
+  std::vector<std::pair<std::string, std::string>> unused;
+  for (auto key = database.synonym_keys_begin(); key != database.synonym_keys_end(); ++key) {
+    for (auto form = database.synonyms_begin(*key); form != database.synonyms_end(*key); ++form) {
+      if (!database.term_exists(*form)) unused.emplace_back(*key, *form);
+    }
+  }
+  for (const auto& [key, form] : unused) database.remove_synonym(key, form);
+}
+
 std::vector<std::string> forms_of(const Xapian::Database& database, Stemmers& stemmers, const std::string& word, std::size_t forms_max) {
   std::vector<std::string> forms{word};
   for (const std::string& key : stemmers.keys(word)) {

@@ -42,6 +42,9 @@ class FormTable {
   std::unordered_set<std::size_t> entered_;  // hashes: a collision would hide a form, one in 2^64
 };
 
+// Takes entries out of the table whose word is in no document any more. Uncommitted; whoever remembers what it entered must forget.
+void drop_unused_forms(Xapian::WritableDatabase& database);
+
 // The searcher's side: the word itself and its other forms in this database, at most `forms_max`.
 std::vector<std::string> forms_of(const Xapian::Database& database, Stemmers& stemmers, const std::string& word, std::size_t forms_max);
 

@@ -105,7 +105,7 @@ Result<IntakeOutcome> BatchBuilder::add_message(const PreparedIntake& intake) {
     after.folder = here.folder;
     after.place_tag = here.tag;
     after.change_key = intake.change_key;
-    if (!before || *before != after) put(kSeen, seen_key, encode(after));
+    if (!before || *before != after) put_seen(seen_key, after);
     if (!before || before->vanished || before->place() != here) put_seen_item(*intake.seen, placement.folder);
   }
   return outcome;
@@ -216,7 +216,12 @@ Result<void> BatchBuilder::move(const Moved& moved) {
   row.change_key = moved.change_key;
   if (new_name) row.place_tag = names_.place(target.item, row.copy);
 
-  if (row.place() != old_row.place()) {
+  if (old_row.erased) {  // Nothing of it is placed; only its name at the source is kept, without its message.
+    if (!new_name && !old_row.vanished) {
+      if (auto dropped = drop_seen_item(moved.seen, old_row); !dropped) return dropped;
+    }
+    put_seen_item(target, moved.folder);
+  } else if (row.place() != old_row.place()) {
     auto value = take_placement(old_row.place());
     if (!value) return value.error();
     if (!*value) {  // Another profile over the same mailbox has moved it already.
@@ -244,7 +249,7 @@ Result<void> BatchBuilder::move(const Moved& moved) {
     }
     put_seen_item(target, moved.folder);
   }
-  if (new_name || row != old_row) put(kSeen, new_key, encode(row));
+  if (new_name || row != old_row) put_seen(new_key, row);
   return {};
 }
 
@@ -258,7 +263,7 @@ Result<void> BatchBuilder::vanish(const Vanished& vanished) {
   if (!closed) return closed.error();
   if (*closed) add_change(ChangeKind::placement_changed, (*row)->serial, (*row)->copy);
   (*row)->vanished = true;
-  put(kSeen, key, encode(**row));
+  put_seen(key, **row);
   return {};
 }
 
@@ -339,6 +344,11 @@ Result<void> BatchBuilder::drop_seen_item(const SeenKey& key, const SeenRow& row
   if (!there) return there.error();
   remove(kSeenItems, names_.seen_items_prefix(key.profile, key.mailbox, (*there)->path) + names_.seen_item(key.item));
   return {};
+}
+
+void BatchBuilder::put_seen(BytesView key, const SeenRow& row) {
+  put(kSeen, key, encode(row));
+  seen_rows_.emplace_back(row.serial, key);
 }
 
 void BatchBuilder::put_seen_item(const SeenKey& key, std::string_view folder) {

@@ -6,6 +6,7 @@
 
 #include <rocksdb/utilities/write_batch_with_index.h>
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <utility>
@@ -22,11 +23,17 @@ class BatchBuilder {
   BatchBuilder(const Database& database, const Names& names, const State& state, Time now);
 
   Result<BatchOutcome> add(const PreparedBatch& batch);
+  // In batch_erasure.cc. To be the only thing in its batch. `seen_rows`: further rows that name one of the messages. Fails with
+  // conflict when a message has other copies than it was prepared with.
+  Result<ErasureOutcome> erase(const std::vector<PreparedErasure>& erasures, const std::vector<std::pair<Serial, Bytes>>& seen_rows,
+                               const std::function<Result<void>(Serial)>& may_erase);
   // Nothing may be added afterwards. False when there is nothing to write.
   bool finish();
 
   rocksdb::WriteBatch& rows() { return *rows_.GetWriteBatch(); }
   const State& state() const { return state_; }
+  // Rows of kSeen that were written, and the messages they name.
+  const std::vector<std::pair<Serial, Bytes>>& seen_rows() const { return seen_rows_; }
 
  private:
   enum class Placed { unchanged, added, reopened };
@@ -52,6 +59,14 @@ class BatchBuilder {
   Result<void> drop_seen_item(const SeenKey& key, const SeenRow& row);
   void put_seen_item(const SeenKey& key, std::string_view folder);
 
+  Result<void> erase(const PreparedErasure& erasure, ErasureOutcome& outcome);
+  Result<void> erase_placements(const PreparedErasure& erasure, ErasureOutcome& outcome);
+  Result<void> erase_seen(const PreparedErasure& erasure, BytesView seen_key);
+  Result<void> erase_copies(const PreparedErasure& erasure, ErasureOutcome& outcome);
+  Result<void> release_part(const PartKey& key, std::uint64_t references, ErasureOutcome& outcome);
+  Result<void> redact_changes(const PreparedErasure& erasure);
+  void put_seen(BytesView key, const SeenRow& row);
+
   Sequence add_change(ChangeKind kind, Serial serial, const CopyId& copy);
 
   Result<ArchiveValue*> archive(ArchiveId id);
@@ -70,6 +85,7 @@ class BatchBuilder {
   State state_;
   const Time now_;
   rocksdb::WriteBatchWithIndex rows_;
+  std::vector<std::pair<Serial, Bytes>> seen_rows_;
   template <typename Value>
   struct Counted {
     std::optional<Value> before;

@@ -31,17 +31,38 @@ void Committer::on_change(std::function<void(Sequence)> listener) {
 }
 
 Result<BatchOutcome> Committer::commit(const PreparedBatch& batch) {
-  Waiting mine{batch, std::nullopt, false};
+  Waiting mine{batch, std::nullopt, {}, false};
+  commit(mine);
+  return *std::move(mine.outcome);
+}
+
+Result<ErasureOutcome> Committer::erase(const PreparedBatch& batch) {
+  Waiting mine{batch, std::nullopt, {}, false};
+  commit(mine);
+  if (!*mine.outcome) return mine.outcome->error();
+  return mine.erased;
+}
+
+void Committer::watch(std::set<Serial> messages) {
+  const std::lock_guard lock(mutex_);
+  watched_ = std::move(messages);
+  seen_rows_.clear();
+}
+
+void Committer::commit(Waiting& mine) {
   std::unique_lock lock(mutex_);
   queue_.push_back(&mine);
   written_.wait(lock, [&] { return mine.done || (!writing_ && queue_.front() == &mine); });
-  if (mine.done) return *std::move(mine.outcome);
+  if (mine.done) return;
 
   writing_ = true;
   std::vector<Waiting*> group;
   for (std::size_t bytes = 0; !queue_.empty(); queue_.pop_front()) {
     bytes += queue_.front()->batch.bytes;
     if (!group.empty() && bytes > kGroupBytesMax) break;
+    // Erasing looks at the store, not at what else its group brings, so it is a group alone.
+    const bool alone = !queue_.front()->batch.erasures.empty();
+    if (!group.empty() && (alone || !group.front()->batch.erasures.empty())) break;
     group.push_back(queue_.front());
   }
   lock.unlock();
@@ -51,7 +72,21 @@ Result<BatchOutcome> Committer::commit(const PreparedBatch& batch) {
   for (auto* waiting : group) waiting->done = true;
   lock.unlock();
   written_.notify_all();
-  return *std::move(mine.outcome);
+}
+
+Result<void> Committer::add(BatchBuilder& builder, Waiting& waiting) {
+  if (!waiting.batch.erasures.empty()) {
+    // Only the writer adds to seen_rows_, and this is the writer.
+    auto erased = builder.erase(waiting.batch.erasures, seen_rows_, may_erase_);
+    if (!erased) {
+      waiting.outcome = erased.error();
+      return erased.error();
+    }
+    waiting.erased = *erased;
+  }
+  waiting.outcome = builder.add(waiting.batch);
+  if (!*waiting.outcome) return waiting.outcome->error();
+  return {};
 }
 
 // Only the writer gets here, so state_ changes nowhere else meanwhile.
@@ -60,8 +95,7 @@ void Committer::write(const std::vector<Waiting*>& group) {
   while (!sound.empty()) {
     BatchBuilder builder(database_, names_, state_, clock_.now());
     const auto failed = std::find_if(sound.begin(), sound.end(), [&](Waiting* waiting) {
-      waiting->outcome = builder.add(waiting->batch);
-      return !waiting->outcome->ok();
+      return !add(builder, *waiting);
     });
     if (failed != sound.end()) {  // Rare. Its half-added rows go with the builder; the others begin again.
       sound.erase(failed);
@@ -78,6 +112,9 @@ void Committer::write(const std::vector<Waiting*>& group) {
       const std::lock_guard lock(mutex_);
       state_ = builder.state();
       listener = listener_;
+      for (const auto& row : builder.seen_rows()) {
+        if (watched_.contains(row.first)) seen_rows_.push_back(row);
+      }
     }
     if (changed && listener) listener(Sequence{builder.state().last_sequence});
     return;

@@ -1,6 +1,7 @@
 #include "storage/database.h"
 
 #include <fmt/format.h>
+#include <rocksdb/file_checksum.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
 #include <spdlog/spdlog.h>
@@ -57,6 +58,8 @@ rocksdb::ColumnFamilyOptions family_options(FamilyKind kind, const Budget& budge
 rocksdb::DBOptions database_options(const DatabaseOptions& options, const Budget& budget) {
   rocksdb::DBOptions db;
   if (options.env != nullptr) db.env = options.env;
+  // A checksum of each whole file, kept in the manifest: what a scrub and a backup compare with.
+  db.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory();
   db.create_if_missing = true;
   db.create_missing_column_families = true;
   db.max_background_jobs = 2;
@@ -156,6 +159,24 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& fo
   return database;
 }
 
+Result<std::optional<Bytes>> Database::peek(const std::filesystem::path& folder, const std::string& family, BytesView key) {
+  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors{{rocksdb::kDefaultColumnFamilyName, {}}};
+  if (family != rocksdb::kDefaultColumnFamilyName) descriptors.emplace_back(family, rocksdb::ColumnFamilyOptions());
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* opened = nullptr;
+  rocksdb::DBOptions options;
+  options.info_log_level = rocksdb::FATAL_LEVEL;
+  const auto status = rocksdb::DB::OpenForReadOnly(options, folder.string(), descriptors, &handles, &opened);
+  if (!status.ok()) return to_error(status, fmt::format("opening the store in {} to read", folder.string()));
+  const std::unique_ptr<rocksdb::DB> db(opened);
+  std::optional<Bytes> value(std::in_place);
+  const auto got = db->Get(rocksdb::ReadOptions(), handles.back(), slice(key), &*value);
+  for (auto* handle : handles) db->DestroyColumnFamilyHandle(handle);
+  if (got.IsNotFound()) return std::optional<Bytes>();
+  if (!got.ok()) return to_error(got, fmt::format("reading the store in {}", folder.string()));
+  return value;
+}
+
 Result<std::optional<Bytes>> Database::get(std::size_t family, BytesView key) const {
   std::optional<Bytes> value(std::in_place);
   const auto status = db_->Get(rocksdb::ReadOptions(), handles_[family], slice(key), &*value);
@@ -233,6 +254,26 @@ Result<void> Database::write(rocksdb::WriteBatch& batch) {
   auto error = to_error(status, "writing the store");
   if (error.code != ErrorCode::disk_full) error.code = ErrorCode::unavailable;
   return error;
+}
+
+// Three places keep what was deleted: the log, until its memory tables are flushed; SST files, until a compaction down to the last
+// level; blob files, until garbage collection looks at files of any age.
+Result<void> Database::compact() {
+  const std::lock_guard lock(maintenance_);
+  rocksdb::FlushOptions flush;
+  flush.allow_write_stall = true;
+  if (const auto status = db_->Flush(flush, handles_); !status.ok()) return to_error(status, "flushing the store");
+  rocksdb::CompactRangeOptions options;
+  options.exclusive_manual_compaction = false;
+  options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
+  options.blob_garbage_collection_policy = rocksdb::BlobGarbageCollectionPolicy::kForce;
+  options.blob_garbage_collection_age_cutoff = 1.0;
+  for (auto* handle : handles_) {
+    if (const auto status = db_->CompactRange(options, handle, nullptr, nullptr); !status.ok()) {
+      return to_error(status, fmt::format("compacting {}", handle->GetName()));
+    }
+  }
+  return {};
 }
 
 Result<std::uint64_t> Database::disk_bytes() const {

@@ -88,6 +88,8 @@ class Database {
   // that are not in `families`: a newer version made it.
   static Result<std::unique_ptr<Database>> open(const std::filesystem::path& folder, std::span<const FamilySpec> families,
                                                 DatabaseOptions options);
+  // One value of a store that is not open, and is not changed by this. nullopt when there is none.
+  static Result<std::optional<Bytes>> peek(const std::filesystem::path& folder, const std::string& family, BytesView key);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
@@ -100,7 +102,12 @@ class Database {
 
   Result<void> write(rocksdb::WriteBatch& batch);
   Result<std::uint64_t> disk_bytes() const;
+  // Rewrites all files, so that no overwritten or deleted value is in any of them. Fails as writing does.
+  Result<void> compact();
 
+  const std::filesystem::path& folder() const { return folder_; }
+  // Held by whoever keeps files from being removed and by whoever wants them removed.
+  std::mutex& maintenance() { return maintenance_; }
   rocksdb::DB& rocks() const { return *db_; }
   rocksdb::ColumnFamilyHandle* family(std::size_t index) const { return handles_[index]; }
 
@@ -115,6 +122,7 @@ class Database {
   std::atomic<bool> failed_ = false;  // A write or fsync failed: no more writing until the next open.
   std::atomic<bool> full_ = false;    // The disk refused for want of room; RocksDB must be resumed.
   std::mutex resume_;
+  std::mutex maintenance_;
 };
 
 }  // namespace kopial

@@ -81,6 +81,8 @@ Bytes Names::quarantine(const Quarantined& item) const {
   return tag("quarantine", named.raw(sha256(item.bytes).view()).take(), kTagBytes);
 }
 
+Bytes Names::erased_copy(const CopyId& copy) const { return tag("erased copy", copy.view(), kTagBytes); }
+
 Bytes message_placement_key(const PlaceKey& place) {
   return Encoder()
       .fixed64(to_number(place.serial))

@@ -53,6 +53,7 @@ class Names {
   Bytes seen_item(std::string_view item) const;
   Bytes cursor_key(const CursorKey& key) const;
   Bytes quarantine(const Quarantined& item) const;
+  Bytes erased_copy(const CopyId& copy) const;  // in the journal of erasures
 
  private:
   Bytes tag(std::string_view purpose, BytesView named, std::size_t bytes) const;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -44,12 +45,28 @@ struct PreparedQuarantine {
   Bytes stored;
   std::uint64_t bytes = 0;
 };
+// What erasing a message, or some of its copies, takes with it. Found without the writer's lock (eraser.h).
+struct PreparedErasure {
+  struct Copy {
+    CopyId id;
+    std::map<PartKey, std::uint64_t> references;  // of its recipe
+    bool goes = false;
+    std::uint64_t raw_bytes = 0;
+  };
+  Serial message{};
+  Digest identity;
+  std::vector<Copy> copies;         // all the message has, oldest first
+  std::vector<Bytes> seen_keys;     // rows that name the message
+  std::vector<Sequence> changes;    // that name it,
+  Sequence changes_until{};         // as far as they were looked for
+};
 struct PreparedBatch {
   std::vector<PreparedIntake> messages;
   std::vector<Moved> moved;
   std::vector<Vanished> vanished;
   std::vector<PreparedQuarantine> quarantined;
   std::vector<CursorUpdate> cursors;
+  std::vector<PreparedErasure> erasures;  // alone, if any
   std::size_t bytes = 0;  // about what it will write
 };
 

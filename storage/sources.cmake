@@ -1,13 +1,22 @@
 set(KOPIAL_STORAGE_SOURCES
+  backup_manifest.cc
+  backup_reader.cc
+  backup_writer.cc
   batch_builder.cc
+  batch_erasure.cc
   blob_coder.cc
   committer.cc
   database.cc
   dictionary_trainer.cc
+  eraser.cc
+  erasure_journal.cc
+  file_copy.cc
   layout.cc
+  live_files.cc
   preparer.cc
   recipe.cc
   record_book.cc
+  scrubber.cc
   shared_budget.cc
   splitter.cc
   store_format.cc

@@ -88,8 +88,8 @@ class Check {
       std::optional<CopyId> copy;
       if (key.done()) {
         ++messages_;
-        expect(serial == last + 1, "message {} follows message {}", serial, last);
         last = serial;
+        serials_.insert(serial);
         const auto value = decode_message(rows.value());
         expect(value.has_value(), "message {}: its row cannot be read", serial);
         if (!value) continue;
@@ -188,10 +188,14 @@ class Check {
       const auto row = decode_seen(rows.value());
       expect(row.has_value(), "a seen item cannot be read");
       if (!row) continue;
+      if (!row->vanished) ++open;
+      if (row->erased) {
+        expect(row->copy == CopyId{}, "a seen item of an erased message still names a copy");
+        continue;
+      }
       const auto copy = copies_.find(row->copy);
       expect(copy != copies_.end() && copy->second.serial == row->serial, "a seen item names a copy that is not there");
       if (row->vanished) continue;
-      ++open;
       // Not necessarily where this row says: another profile over the same mailbox may have heard of a move first.
       const Bytes prefix = Encoder().fixed64(to_number(row->serial)).fixed32(to_number(row->archive)).take();
       const auto place = places_.lower_bound(prefix);
@@ -207,6 +211,7 @@ class Check {
 
   Result<void> changes() {
     std::uint64_t last = 0;
+    std::set<std::uint64_t> redacted;
     auto rows = all(kChanges);
     for (; rows.valid(); rows.next()) {
       Decoder key(rows.key());
@@ -214,17 +219,29 @@ class Check {
       expect(sequence == last + 1, "change {} follows change {}", sequence, last);
       last = sequence;
       const auto change = decode_change(Sequence{sequence}, rows.value());
-      const auto copy = change ? copies_.find(change->copy) : copies_.end();
+      expect(change.has_value(), "change {} cannot be read", sequence);
+      if (!change) continue;
+      if (change->kind == ChangeKind::erased) erased_.insert(to_number(change->serial));
+      if (change->copy == CopyId{}) {
+        redacted.insert(to_number(change->serial));
+        continue;
+      }
+      const auto copy = copies_.find(change->copy);
       expect(copy != copies_.end() && copy->second.serial == change->serial, "change {} names a copy that is not there",
              sequence);
     }
+    for (const auto serial : redacted) expect(erased_.contains(serial), "changes of message {} name no copy, and nothing erased it", serial);
     expect(last == state_.last_sequence, "the last change is {} and should be {}", last, state_.last_sequence);
     return rows.status();
   }
 
   Result<void> totals() {
-    expect(state_.last_serial == messages_ && state_.messages == messages_, "{} messages were counted, and there are {}",
-           state_.messages, messages_);
+    expect(state_.messages == messages_, "{} messages were counted, and there are {}", state_.messages, messages_);
+    for (std::uint64_t serial = 1; serial <= state_.last_serial; ++serial) {
+      expect(serials_.contains(serial) || erased_.contains(serial), "message {} is not there, and nothing erased it", serial);
+    }
+    expect(serials_.empty() || *serials_.rbegin() <= state_.last_serial, "there is a message {} and the last one is {}",
+           serials_.empty() ? 0 : *serials_.rbegin(), state_.last_serial);
     expect(state_.copies == copies_.size(), "{} copies were counted, and there are {}", state_.copies, copies_.size());
     expect(state_.placements == placements_ && state_.raw_bytes == bytes_,
            "{} placements of {} bytes were counted, and there are {} of {}", state_.placements, state_.raw_bytes, placements_,
@@ -247,6 +264,7 @@ class Check {
   std::map<ArchiveId, ArchiveValue> archives_;
   std::map<std::pair<ArchiveId, FolderNumber>, std::uint64_t> folders_;
   std::set<Bytes> places_;
+  std::set<std::uint64_t> serials_, erased_;
 };
 
 }  // namespace

@@ -4,13 +4,16 @@
 
 #include <chrono>
 
+#include "storage/backup_writer.h"
 #include "storage/blob_coder.h"
 #include "storage/committer.h"
 #include "storage/database.h"
 #include "storage/dictionary_trainer.h"
+#include "storage/eraser.h"
 #include "storage/layout.h"
 #include "storage/preparer.h"
 #include "storage/record_book.h"
+#include "storage/scrubber.h"
 #include "storage/store_format.h"
 #include "storage/tenant_check.h"
 #include "storage/tenant_reader.h"
@@ -22,19 +25,24 @@ constexpr std::uint64_t kFormat = 1;
 
 class RocksTenantStore final : public TenantStore {
  public:
-  RocksTenantStore(std::unique_ptr<Database> database, const Secret& key, const TenantStoreOptions& options)
-      : options_(options),
+  RocksTenantStore(std::filesystem::path folder, std::unique_ptr<Database> database, const Secret& key, ErasureJournal journal, const TenantStoreOptions& options)
+      : folder_(std::move(folder)),
+        key_(key),
+        options_(options),
+        clock_(options.clock != nullptr ? *options.clock : system_clock()),
         database_(std::move(database)),
         names_(key),
         trainer_(*database_, coder_),
         preparer_(*database_, names_, coder_, trainer_, options.compress_threads),
-        committer_(*database_, names_, options.clock != nullptr ? *options.clock : system_clock()),
+        committer_(*database_, names_, clock_, options.may_erase),
         reader_(*database_, names_, coder_, options.message_bytes_max),
+        eraser_(*database_, names_, reader_, committer_, std::move(journal)),
         records_(*database_, kRecords, key) {}
 
   Result<void> load() {
     if (auto loaded = trainer_.load(); !loaded) return loaded;
-    return committer_.load();
+    if (auto loaded = committer_.load(); !loaded) return loaded;
+    return eraser_.load();
   }
 
   Result<BatchOutcome> archive(Batch batch) override {
@@ -48,6 +56,12 @@ class RocksTenantStore final : public TenantStore {
     if (!prepared) return prepared.error();
     return committer_.commit(*prepared);
   }
+
+  Result<ErasureOutcome> erase(const std::vector<Erasure>& erasures) override { return eraser_.erase(erasures); }
+  Result<ErasureOutcome> replay_erasures(const std::filesystem::path& journal, const Secret& key, Serial last) override {
+    return eraser_.replay(journal, key, last);
+  }
+  Result<void> compact() override { return database_->compact(); }
 
   Result<std::optional<Bytes>> raw(const CopyId& copy) const override { return reader_.raw(copy); }
   Result<std::optional<Serial>> serial_of(const CopyId& copy) const override { return reader_.serial_of(copy); }
@@ -94,6 +108,13 @@ class RocksTenantStore final : public TenantStore {
 
   Records& records() override { return records_; }
   Result<std::uint64_t> disk_bytes() const override { return database_->disk_bytes(); }
+  Result<ScrubReport> scrub(const ScrubOptions& options) override {
+    return Scrubber(*database_, reader_, Serial{committer_.state().last_serial}, clock_, options).run();
+  }
+  Result<BackupRecord> backup(const BackupOptions& options) override { return write_backup(*database_, folder_, key_, clock_, options); }
+  Result<RepairReport> repair(const std::filesystem::path& backups, std::stop_token stop) override {
+    return repair_files(*database_, key_, clock_, backups, std::move(stop));
+  }
   Result<std::vector<std::string>> check() const override {
     return check_tenant(*database_, names_, reader_, committer_.state());
   }
@@ -104,7 +125,10 @@ class RocksTenantStore final : public TenantStore {
             fmt::format("{} of {} bytes is larger than the limit of {} bytes", what, bytes, options_.message_bytes_max)};
   }
 
+  const std::filesystem::path folder_;
+  const Secret key_;
   const TenantStoreOptions options_;
+  Clock& clock_;
   const std::unique_ptr<Database> database_;
   const Names names_;
   BlobCoder coder_;
@@ -112,6 +136,7 @@ class RocksTenantStore final : public TenantStore {
   Preparer preparer_;
   Committer committer_;
   TenantReader reader_;
+  Eraser eraser_;
   RecordBook records_;
 };
 
@@ -126,7 +151,9 @@ Result<std::unique_ptr<TenantStore>> TenantStore::open(const std::filesystem::pa
   auto database = Database::open(folder / "store", tenant_families(), std::move(database_options));
   if (!database) return database.error();
   if (auto fits = check_format(**database, kFormat, key, "the store in " + folder.string()); !fits) return fits.error();
-  auto store = std::make_unique<RocksTenantStore>(*std::move(database), key, options);
+  auto journal = ErasureJournal::open(folder / kErasureJournal, key);
+  if (!journal) return journal.error();
+  auto store = std::make_unique<RocksTenantStore>(folder, *std::move(database), key, *std::move(journal), options);
   if (auto loaded = store->load(); !loaded) return loaded.error();
   return std::unique_ptr<TenantStore>(std::move(store));
 }

@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "storage/backup.h"
 #include "storage/base/bytes.h"
 #include "storage/base/clock.h"
 #include "storage/base/ids.h"
@@ -26,6 +27,7 @@
 #include "storage/base/secret.h"
 #include "storage/mail/message_view.h"
 #include "storage/records.h"
+#include "storage/scrub.h"
 
 namespace rocksdb {
 class Env;
@@ -42,6 +44,9 @@ struct TenantStoreOptions {
   std::size_t compress_threads = 2;
   std::uint64_t reserve_bytes = 64ull << 20;  // Room on the disk below which no mail is taken, so that compactions can go on.
   rocksdb::Env* env = nullptr;                // null: the machine's; tests bring disks that fail
+  // Asked for each message in the very batch that would erase it, by the one writer: an error (held) refuses the whole batch. What
+  // it decides on cannot change between its answer and the erasure, if it changes through this store. Must not write to the store.
+  std::function<Result<void>(Serial)> may_erase;
 };
 
 // Where a message lies or lay.
@@ -140,12 +145,22 @@ enum class ChangeKind : std::uint8_t {
   message_added = 1,      // a new message (document) exists
   copy_added = 2,         // another copy of a known message
   placement_changed = 3,  // placed, moved or vanished: the document's archives and folders are new
+  erased = 4,             // the message, or some of its copies, are gone; names no copy
 };
 struct Change {
   Sequence sequence{};
   ChangeKind kind{};
   Serial serial{};
-  CopyId copy;
+  CopyId copy;  // all zero once the copy was erased: what is left says when something happened and not to what
+};
+
+// The one way out. Of a message whose copies are all named, or none is, nothing is left but its serial in the change log.
+struct Erasure {
+  Serial message{};
+  std::vector<CopyId> copies;  // empty: all
+};
+struct ErasureOutcome {
+  std::uint64_t messages = 0, copies = 0, placements = 0, parts = 0;  // that went away
 };
 
 struct MessageRecord {
@@ -170,6 +185,9 @@ struct StoreTotals {
   Sequence last_change{};
 };
 
+// The file beside the store that says what was erased: erasure_journal.h.
+inline constexpr std::string_view kErasureJournal = "erasures";
+
 // Thread-safe. Every call blocks on disk: call it from a worker, never from an I/O thread.
 class TenantStore {
  public:
@@ -182,6 +200,19 @@ class TenantStore {
   // The one write path. Repeating a batch is harmless, so callers do after an error.
   // Fails with too_large (nothing of the batch is kept), disk_full, or unavailable; whether it was kept is then unknown.
   virtual Result<BatchOutcome> archive(Batch batch) = 0;
+
+  // The only way out: placements, copies, identity, and the parts nothing else uses, of all messages or of none, in one durable
+  // batch. A message that is not there is no error: repeating is harmless. The items it came from stay known to their sources as
+  // dealt with, so that the next run does not bring it back; other bytes of the same item (another change key) are new mail.
+  // The bytes can still be on the disk until `compact`. At most 1 000 messages at once. Fails with held (see may_erase).
+  virtual Result<ErasureOutcome> erase(const std::vector<Erasure>& erasures) = 0;
+  // For a store that was restored from a backup whose last message was `last`: erases what `journal`, a copy of the tenant's file
+  // "erasures", says was erased since, and remembers it. Fails with corrupt for a journal that is not this tenant's.
+  virtual Result<ErasureOutcome> replay_erasures(const std::filesystem::path& journal, const Secret& key, Serial last) = 0;
+  // Rewrites everything the store has, so that what was erased or replaced is nowhere in its files any more. Takes as long as
+  // copying the store; mail is taken and read meanwhile. Names of copies (digests) may stand in the manifest of the files until
+  // the store is opened the next time.
+  virtual Result<void> compact() = 0;
 
   // nullopt when this tenant has no such copy. Fails with corrupt when the bytes no longer match their name.
   virtual Result<std::optional<Bytes>> raw(const CopyId& copy) const = 0;
@@ -230,6 +261,16 @@ class TenantStore {
 
   // Bytes this store takes on disk.
   virtual Result<std::uint64_t> disk_bytes() const = 0;
+
+  // Reads every byte once, at the speed and from the position of `options`; goes on beside everything else. What is damaged is in the
+  // report; an error means that it could not be looked.
+  virtual Result<ScrubReport> scrub(const ScrubOptions& options) = 0;
+
+  // A backup of the store as of now into `options.folder`: backup.h. Fails with cancelled, disk_full or unavailable; then it does not
+  // count, and the next one goes on from what was copied.
+  virtual Result<BackupRecord> backup(const BackupOptions& options) = 0;
+  // Puts right damaged files, in place and while everything goes on, from a backup that still has their bytes.
+  virtual Result<RepairReport> repair(const std::filesystem::path& backups, std::stop_token stop) = 0;
 
   // Reads everything: rebuilds every copy, recounts totals and references, follows every row to its partners. What it found
   // wrong, one sentence each; empty when all is well. Compares a moment: run it while nothing is being archived.

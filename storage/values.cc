@@ -6,6 +6,7 @@ namespace kopial {
 namespace {
 
 constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVanished = 1, kErased = 2;  // what a seen row says of its item
 
 std::uint64_t zigzag(Time time) {
   const auto ms = to_milliseconds(time);
@@ -182,7 +183,7 @@ Bytes encode(const SeenRow& seen) {
       .varint(to_number(seen.archive))
       .varint(to_number(seen.folder))
       .blob(seen.place_tag)
-      .u8(seen.vanished ? 1 : 0)
+      .u8(static_cast<std::uint8_t>((seen.vanished ? kVanished : 0) | (seen.erased ? kErased : 0)))
       .blob(seen.change_key)
       .take();
 }
@@ -196,7 +197,10 @@ std::optional<SeenRow> decode_seen(BytesView value) {
   seen.archive = ArchiveId{static_cast<std::uint32_t>(in.varint())};
   seen.folder = FolderNumber{static_cast<std::uint32_t>(in.varint())};
   seen.place_tag = in.blob();
-  seen.vanished = in.u8() != 0;
+  const auto marks = in.u8();
+  if (marks > (kVanished | kErased)) return std::nullopt;
+  seen.vanished = (marks & kVanished) != 0;
+  seen.erased = (marks & kErased) != 0;
   seen.change_key = in.blob();
   return checked(in, std::move(seen));
 }
@@ -216,7 +220,7 @@ std::optional<Change> decode_change(Sequence sequence, BytesView value) {
   Change change;
   change.sequence = sequence;
   const auto kind = in.u8();
-  if (kind < 1 || kind > 3) return std::nullopt;
+  if (kind < 1 || kind > 4) return std::nullopt;
   change.kind = static_cast<ChangeKind>(kind);
   change.serial = Serial{in.varint()};
   change.copy = take_digest(in);

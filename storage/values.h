@@ -51,7 +51,8 @@ struct PlacementValue {
 Bytes encode(const PlacementValue& placement);
 std::optional<PlacementValue> decode_placement(BytesView value);
 
-// A source's item. A vanished one stays, so that its item may come back.
+// A source's item. A vanished one stays, so that its item may come back. One whose message was erased stays without saying what it
+// was (no copy, no place): else the next run would bring it back.
 struct SeenRow {
   CopyId copy;
   Serial serial{};
@@ -59,6 +60,7 @@ struct SeenRow {
   FolderNumber folder{};
   Bytes place_tag;
   bool vanished = false;
+  bool erased = false;
   Bytes change_key;
   PlaceKey place() const { return {serial, archive, folder, place_tag}; }
   bool operator==(const SeenRow&) const = default;

@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include "tests/indexer/index_fixture.h"
+#include "tests/support/traces.h"
 
 namespace kopial {
 namespace {
@@ -127,6 +128,42 @@ TEST_F(IndexRecoveryTest, MendsAnInterruptedSealing) {
   catch_up();
   EXPECT_EQ(answers(), before);
   EXPECT_FALSE(std::filesystem::exists(shard.string() + ".compact"));
+}
+
+TEST_F(IndexRecoveryTest, ForgetsAnErasedMessageAndItsWords) {
+  const Serial gone = post({.subject = "Zyklamenkongress", .body = "quittenbaumige Zyklamen", .item = "gone"});
+  fill(60);
+  catch_up();
+  EXPECT_THAT(hits("zyklamenkongress"), ElementsAre(gone));
+  ASSERT_TRUE(store_->erase({{gone, {}}}));
+  const auto waiting = search("").coverage;
+  EXPECT_EQ(waiting.pending, 0u) << "nothing is waited for";
+  catch_up();
+  EXPECT_TRUE(hits("zyklamenkongress").empty());
+  EXPECT_EQ(search("").total, 60u);
+  const Answers before = answers();
+
+  // Xapian leaves bytes in free blocks, and the table of word forms knows the word: both go with the compaction.
+  const std::vector<std::string> words = {"zyklamenkongress", "quittenbaumig", "zyklam"};
+  ASSERT_FALSE(found_in(folder_.path() / "index", words).empty()) << "the control: until then they are on the disk";
+  ASSERT_TRUE(index_->compact({}));
+  EXPECT_THAT(found_in(folder_.path() / "index", words), ::testing::IsEmpty());
+  EXPECT_EQ(answers(), before);
+  post({.subject = "Zyklamenkongress", .body = "again"});
+  fill(3);
+  catch_up();
+  EXPECT_EQ(hits("zyklamenkongress").size(), 1u) << "a compacted shard goes on";
+  reopen_all();
+  EXPECT_EQ(search("").total, 64u);
+}
+
+TEST_F(IndexRecoveryTest, AnErasureBeforeItsMessageWasIndexed) {
+  fill(5);
+  const Serial gone = post({.subject = "gone"});
+  ASSERT_TRUE(store_->erase({{gone, {}}}));
+  EXPECT_EQ(search("").coverage.pending, 5u);
+  catch_up();
+  EXPECT_EQ(search("").total, 5u);
 }
 
 TEST_F(IndexRecoveryTest, BuildsAnewWhenItsShapeChanges) {

@@ -29,7 +29,7 @@ class Reader {
         if (table == nullptr) fail(node, fmt::format("'{}' is a section; write [{}] and its keys below", name, name));
         else read_section(name, *table, section->second);
       } else {
-        fail(node, fmt::format("the key '{}' is not known; keys here are data_dir and the sections http, smtp, keys, limits, log, connectors", name));
+        fail(node, fmt::format("the key '{}' is not known; keys here are data_dir and the sections http, smtp, keys, limits, log, backup, scrub, connectors", name));
       }
     }
     if (error_) return Error{ErrorCode::invalid, error_->second};
@@ -107,6 +107,23 @@ class Reader {
       });
     };
   }
+  Take duration_key(std::chrono::seconds& into) {
+    return [this, &into](const toml::node& node, const std::string& name) {
+      string(node, name, [&](const std::string& value) -> std::string {
+        const auto duration = parse_duration(value);
+        if (!duration) return duration.error().message;
+        into = *duration;
+        return "";
+      });
+    };
+  }
+  Take count_key(std::uint64_t& into, std::int64_t low, std::int64_t high) {
+    return [this, &into, low, high](const toml::node& node, const std::string& name) {
+      const auto value = node.value_exact<std::int64_t>();
+      if (!value || *value < low || *value > high) return fail(node, fmt::format("{} must be a number from {} to {}", name, low, high));
+      into = static_cast<std::uint64_t>(*value);
+    };
+  }
   Take list_key(std::vector<std::string>& into, std::function<std::string(const std::string&)> check) {
     return [this, &into, check](const toml::node& node, const std::string& name) {
       const toml::array* list = node.as_array();
@@ -167,6 +184,13 @@ class Reader {
       {"log",
        {{"level", choice_key(settings_.log.level, {"trace", "debug", "info", "warn", "error"})},
         {"format", choice_key(settings_.log.format, {"text", "json"})}}},
+      {"backup",
+       {{"folder", path_key(settings_.backup.folder)},
+        {"every", duration_key(settings_.backup.every)},
+        {"keep", count_key(settings_.backup.keep, 1, 10'000)},
+        {"bytes_per_second", size_key(settings_.backup.bytes_per_second, 0, 1ull << 40)}}},
+      {"scrub",
+       {{"every", duration_key(settings_.scrub.every)}, {"bytes_per_second", size_key(settings_.scrub.bytes_per_second, 0, 1ull << 40)}}},
       {"connectors", {{"allowed_hosts", list_key(settings_.connectors.allowed_hosts, [](const std::string&) { return std::string(); })}}},
   };
 };
@@ -184,6 +208,19 @@ Result<std::uint64_t> parse_size(std::string_view text) {
     }
   }
   return Error{ErrorCode::invalid, fmt::format("'{}' is no size; write a number with KiB, MiB or GiB, as \"256MiB\"", text)};
+}
+
+Result<std::chrono::seconds> parse_duration(std::string_view text) {
+  std::uint64_t number = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+  const std::string_view unit(parsed.ptr, static_cast<std::size_t>(text.data() + text.size() - parsed.ptr));
+  static constexpr std::array<std::pair<std::string_view, unsigned>, 4> kUnits = {{{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}}};
+  if (parsed.ec == std::errc() && number <= 100'000'000) {
+    for (const auto& [name, seconds] : kUnits) {
+      if (unit == name) return std::chrono::seconds(number * seconds);
+    }
+  }
+  return Error{ErrorCode::invalid, fmt::format("'{}' is no duration; write a number with s, m, h or d, as \"6h\"", text)};
 }
 
 Result<Settings> load_settings(const std::filesystem::path& file) {

@@ -3,6 +3,7 @@
 // Unknown keys, wrong types and impossible values are errors that name file, line and mend.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -34,6 +35,16 @@ struct Settings {
   struct Log {
     std::string level = "info", format = "text";
   } log;
+  struct Backup {
+    std::filesystem::path folder;  // empty: no backups; a tenant's are in a folder of its name
+    std::chrono::seconds every{std::chrono::hours(24)};  // 0: only when asked for
+    std::uint64_t keep = 14;
+    std::uint64_t bytes_per_second = 0;  // 0: as fast as it goes
+  } backup;
+  struct Scrub {
+    std::chrono::seconds every{std::chrono::hours(24 * 7)};  // 0: only when asked for
+    std::uint64_t bytes_per_second = 20ull << 20;
+  } scrub;
   struct Connectors {
     std::vector<std::string> allowed_hosts;
   } connectors;
@@ -41,6 +52,7 @@ struct Settings {
 
 // An empty path gives the defaults. The message of an error reads "FILE:LINE: what is wrong; what to write instead".
 Result<Settings> load_settings(const std::filesystem::path& file);
+Result<std::chrono::seconds> parse_duration(std::string_view text);  // "30s", "5m", "6h", "7d", "0s"
 Result<std::uint64_t> parse_size(std::string_view text);  // "256MiB", "1GiB", "4096"
 
 }  // namespace kopial

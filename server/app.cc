@@ -5,8 +5,10 @@
 #include <thread>
 
 #include "server/api/api.h"
+#include "server/api/care.h"
 #include "server/api/idempotency.h"
 #include "server/archiving/run_service.h"
+#include "server/care/care_service.h"
 #include "server/first_start.h"
 #include "server/http/server.h"
 #include "server/monitoring/metrics.h"
@@ -35,6 +37,7 @@ class Daemon final : public App {
         users_(clock_),
         sessions_(Sessions::make(*tenants_, system_->records(), users_, clock_)),
         runs_(make_run_service(*tenants_, settings_, *metrics_, clock_)),
+        care_(make_care_service(*tenants_, settings_, *metrics_, clock_)),
         idempotency_(system_->records(), clock_),
         services_{clock_, settings_, *tenants_, users_, *sessions_, *runs_, *metrics_, idempotency_},
         api_(services_) {
@@ -49,6 +52,8 @@ class Daemon final : public App {
     add_import_routes(api_);
     add_search_routes(api_);
     add_message_routes(api_);
+    add_erasure_routes(api_, *care_);
+    add_care_routes(api_, *care_);
   }
   ~Daemon() override { stop(); }
 
@@ -98,6 +103,7 @@ class Daemon final : public App {
     }
     std::jthread runs([this] { runs_->stop(); });  // Both take their time; together they take it once.
     if (server_) server_->stop();
+    care_->stop();
     runs.join();
     std::error_code ignored;
     std::filesystem::remove(settings_.data_dir / "run" / "address", ignored);
@@ -111,6 +117,7 @@ class Daemon final : public App {
       sessions_->sweep(tenant->store().records());
       idempotency_.sweep(tenant->store().records());
     }
+    care_->keep_schedule();
     tenants_->close_idle();
   }
 
@@ -123,6 +130,7 @@ class Daemon final : public App {
   Users users_;
   const std::unique_ptr<Sessions> sessions_;
   const std::unique_ptr<RunService> runs_;
+  const std::unique_ptr<CareService> care_;
   Idempotency idempotency_;
   Services services_;
   Api api_;

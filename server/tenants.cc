@@ -6,9 +6,12 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
+#include <set>
 #include <thread>
 
+#include "server/care/tenant_care.h"
 #include "storage/base/encoding.h"
+#include "storage/base/files.h"
 #include "storage/base/log.h"
 #include "storage/base/worker_pool.h"
 
@@ -214,7 +217,7 @@ class OpenTenant final : public Tenant {
   std::unique_ptr<IndexKeeper> keeper_;
 };
 
-class TenantRegistry final : public Tenants {
+class TenantRegistry final : public Tenants, public TenantCare {
  public:
   TenantRegistry(SystemStore& system, TenantsOptions options, Clock& clock)
       : system_(system), options_(std::move(options)), clock_(clock), search_workers_(std::make_shared<WorkerPool>("search", 4, 1000)) {}
@@ -276,6 +279,7 @@ class TenantRegistry final : public Tenants {
       found->second.used_at = clock_.uptime();
       return std::shared_ptr<Tenant>(found->second.tenant);
     }
+    if (away_.contains(slug)) return Error{ErrorCode::unavailable, "this tenant is being restored from a backup; try again later"};
     auto known = registered(slug);
     if (!known) return known.error();
     if (!*known) return Error{ErrorCode::not_found, "there is no tenant '" + slug.substr(0, 63) + "'"};
@@ -323,6 +327,55 @@ class TenantRegistry final : public Tenants {
     return {};
   }
 
+  // --- TenantCare
+
+  Result<Secret> key(const std::string& slug) override {
+    auto known = registered(slug);
+    if (!known) return known.error();
+    if (!*known) return Error{ErrorCode::not_found, "there is no tenant '" + slug.substr(0, 63) + "'"};
+    return key_of(**known);
+  }
+
+  fs::path folder(const std::string& slug) const override { return options_.folder / slug / "store"; }
+
+  Result<std::string> attachment(const std::string& slug) override {
+    auto known = registered(slug);
+    if (!known) return known.error();
+    if (!*known) return Error{ErrorCode::not_found, "there is no tenant '" + slug.substr(0, 63) + "'"};
+    auto value = json::parse(encode(**known)).as_object();
+    value["slug"] = slug;
+    return json::serialize(value);
+  }
+
+  Result<Secret> key_in(const std::string& slug, const std::string& attachment) override {
+    auto taken = taken_in(slug, attachment);
+    if (!taken) return taken.error();
+    return key_of(*taken);
+  }
+
+  Result<void> replace(const std::string& slug, const std::string& attachment, const Fill& fill) override {
+    auto known = registered(slug);
+    if (!known) return known.error();
+    auto tenant = *known ? Result<Registered>(**known) : taken_in(slug, attachment);
+    if (!tenant) return tenant.error();
+    auto key = key_of(*tenant);
+    if (!key) return key.error();
+    {
+      const std::lock_guard lock(mutex_);
+      if (away_.contains(slug)) return Error{ErrorCode::conflict, "this tenant is being restored already"};
+      if (const auto found = open_.find(slug); found != open_.end()) {
+        if (found->second.tenant.use_count() > 1) return Error{ErrorCode::conflict, "somebody is working in this tenant; cancel its runs and try again"};
+        open_.erase(found);
+      }
+      away_.insert(slug);
+    }
+    auto done = replace_folder(slug, *key, fill);
+    if (done && !*known) done = system_.records().put(std::string(kKind), slug, encode(*tenant), 0);
+    const std::lock_guard lock(mutex_);
+    away_.erase(slug);
+    return done;
+  }
+
   std::vector<std::shared_ptr<Tenant>> open_now() override {
     const std::lock_guard lock(mutex_);
     std::vector<std::shared_ptr<Tenant>> out;
@@ -351,12 +404,46 @@ class TenantRegistry final : public Tenants {
     return std::optional(*std::move(tenant));
   }
 
+  Result<Secret> key_of(const Registered& tenant) {
+    const auto wrapped = base64_decode(tenant.wrapped_key);
+    if (!wrapped) return Error{ErrorCode::corrupt, "the key of tenant " + tenant.facts.slug + " cannot be read"};
+    return system_.unwrap_key(tenant.facts.slug, *wrapped);
+  }
+
+  // From the words a backup carries along.
+  static Result<Registered> taken_in(const std::string& slug, const std::string& attachment) {
+    if (!is_slug(slug)) return Error{ErrorCode::invalid, "this is not the name of a tenant"};
+    auto tenant = decode_tenant(Record{slug, 0, attachment});
+    if (!tenant) return Error{ErrorCode::corrupt, "the backup does not say whose it is"};
+    if (tenant->wrapped_key.empty()) return Error{ErrorCode::invalid, "the backup carries no key along; a tenant that is not known here cannot be restored from it"};
+    return tenant;
+  }
+
+  // The old store goes aside only when the new one is whole, and stays there until somebody removes it.
+  Result<void> replace_folder(const std::string& slug, const Secret& key, const Fill& fill) {
+    const auto home = options_.folder / slug, present = folder(slug), fresh = home / "store.restored";
+    std::error_code bad;
+    fs::remove_all(fresh, bad);
+    fs::create_directories(fresh, bad);
+    if (bad) return Error{ErrorCode::unavailable, "the folder " + fresh.string() + " cannot be made: " + bad.message()};
+    if (auto filled = fill(fresh, key); !filled) {
+      fs::remove_all(fresh, bad);
+      return filled;
+    }
+    fs::remove_all(home / "index", bad);  // Built anew from what was restored.
+    if (!bad && fs::exists(present)) fs::rename(present, home / ("store.before-" + std::to_string(to_milliseconds(clock_.now()) / 1000)), bad);
+    if (!bad) fs::rename(fresh, present, bad);
+    if (bad) return Error{ErrorCode::unavailable, "putting the restored store into place: " + bad.message()};
+    return sync_folder(home);
+  }
+
   SystemStore& system_;
   const TenantsOptions options_;
   Clock& clock_;
   const std::shared_ptr<WorkerPool> search_workers_;
   std::mutex mutex_;
   std::map<std::string, Open> open_;
+  std::set<std::string> away_;  // being replaced
 };
 
 }  // namespace
@@ -365,6 +452,8 @@ bool is_slug(const std::string& text) {
   return !text.empty() && text.size() <= 63 && text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos &&
          text.front() != '-' && text.back() != '-';
 }
+
+TenantCare& care_of(Tenants& tenants) { return dynamic_cast<TenantCare&>(tenants); }
 
 std::unique_ptr<Tenants> make_tenants(SystemStore& system, TenantsOptions options, Clock& clock) {
   return std::make_unique<TenantRegistry>(system, std::move(options), clock);

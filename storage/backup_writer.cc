@@ -39,9 +39,9 @@ class Writer {
         pace_(options.bytes_per_second, clock) {}
 
   Result<BackupRecord> run() {
-    if (auto made = prepare_folder(); !made) return made.error();
-    // No compaction removes, and no erasure asks to remove, while files are copied.
+    // One backup at a time, and no compaction that would find its files kept.
     const std::lock_guard lock(database_.maintenance());
+    if (auto made = prepare_folder(); !made) return made.error();
     auto held = HeldFiles::hold(database_);
     if (!held) return held.error();
     if (auto copied = copy(held->files()); !copied) return copied.error();

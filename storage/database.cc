@@ -273,6 +273,9 @@ Result<void> Database::compact() {
       return to_error(status, fmt::format("compacting {}", handle->GetName()));
     }
   }
+  // Files nobody needs any more go in the background; this way they are gone when we return.
+  if (const auto status = db_->DisableFileDeletions(); !status.ok()) return to_error(status, "removing replaced files");
+  if (const auto status = db_->EnableFileDeletions(/*force=*/false); !status.ok()) return to_error(status, "removing replaced files");
   return {};
 }
 

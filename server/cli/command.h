@@ -40,6 +40,7 @@ void add_administration(CLI::App& app, Context& context);  // tenant, user, arch
 void add_runs(CLI::App& app, Context& context);            // profile
 void add_import(CLI::App& app, Context& context);          // import
 void add_mail(CLI::App& app, Context& context);            // search, show, raw
+void add_care(CLI::App& app, Context& context);            // erase, scrub, backup, restore
 void add_state(CLI::App& app, Context& context);           // status, doctor
 
 }  // namespace kopial::cli

@@ -34,6 +34,11 @@ class PrometheusMetrics final : public Metrics {
   }
   void count_quarantined(std::uint64_t messages) override { quarantined_.Increment(static_cast<double>(messages)); }
   void count_run(const std::string& state) override { runs_.Add({{"state", state}}).Increment(); }
+  void count_care(const std::string& kind, const std::string& state, std::uint64_t bytes) override {
+    care_.Add({{"kind", kind}, {"state", state}}).Increment();
+    care_bytes_.Add({{"kind", kind}}).Increment(static_cast<double>(bytes));
+  }
+  void set_damaged(std::uint64_t objects) override { damaged_.Set(static_cast<double>(objects)); }
   void set_running(std::uint64_t runs) override { running_.Set(static_cast<double>(runs)); }
   void set_open_tenants(std::uint64_t tenants) override { open_tenants_.Set(static_cast<double>(tenants)); }
   std::string text() override {
@@ -51,12 +56,15 @@ class PrometheusMetrics final : public Metrics {
   static inline const prometheus::Histogram::BucketBoundaries kBuckets{0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10};
   prometheus::Registry registry_;
   Counters& requests_ = counters("kopial_http_requests_total", "Requests answered");
+  Counters& care_ = counters("kopial_care_jobs_total", "Scrubs, backups, drills, repairs, compactions and restores ended, by their state");
+  Counters& care_bytes_ = counters("kopial_care_bytes_total", "Bytes read or copied by them");
   Counters& runs_ = counters("kopial_runs_total", "Runs ended, by their state");
   prometheus::Family<prometheus::Histogram>& durations_ =
       prometheus::BuildHistogram().Name("kopial_http_request_seconds").Help("Time to answer a request").Register(registry_);
   prometheus::Counter& archived_ = counters("kopial_archived_messages_total", "Messages archived").Add({});
   prometheus::Counter& archived_bytes_ = counters("kopial_archived_bytes_total", "Raw bytes archived").Add({});
   prometheus::Counter& quarantined_ = counters("kopial_quarantined_messages_total", "Messages put into quarantine").Add({});
+  prometheus::Gauge& damaged_ = gauge("kopial_damaged_objects", "Files and copies the last complete scrubs found damaged");
   prometheus::Gauge& running_ = gauge("kopial_runs_running", "Runs under way");
   prometheus::Gauge& open_tenants_ = gauge("kopial_open_tenants", "Tenants whose stores are open");
   prometheus::Gauge& resident_ = gauge("process_resident_memory_bytes", "Resident memory");

@@ -15,6 +15,9 @@ class Metrics {
   virtual void count_archived(std::uint64_t messages, std::uint64_t bytes) = 0;
   virtual void count_quarantined(std::uint64_t messages) = 0;
   virtual void count_run(const std::string& state) = 0;
+  // A scrub, backup, drill … ended; `bytes` were read or copied for it.
+  virtual void count_care(const std::string& kind, const std::string& state, std::uint64_t bytes) = 0;
+  virtual void set_damaged(std::uint64_t objects) = 0;
   virtual void set_running(std::uint64_t runs) = 0;
   virtual void set_open_tenants(std::uint64_t tenants) = 0;
   virtual std::string text() = 0;

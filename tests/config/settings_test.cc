@@ -45,6 +45,14 @@ memory_bytes_max = "2GiB"
 [log]
 level = "debug"
 format = "json"
+[backup]
+folder = "/mnt/backup"
+every = "12h"
+keep = 30
+bytes_per_second = "100MiB"
+[scrub]
+every = "0s"
+bytes_per_second = "50MiB"
 [connectors]
 allowed_hosts = ["*.example.org", "10.0.0.0/8"]
 )");
@@ -52,6 +60,11 @@ allowed_hosts = ["*.example.org", "10.0.0.0/8"]
   EXPECT_EQ(settings->http.listen.size(), 2u);
   EXPECT_EQ(settings->limits.message_bytes_max, 100ull << 20);
   EXPECT_EQ(settings->limits.memory_bytes_max, 2ull << 30);
+  EXPECT_EQ(settings->backup.folder, "/mnt/backup");
+  EXPECT_EQ(settings->backup.every, std::chrono::hours(12));
+  EXPECT_EQ(settings->backup.keep, 30u);
+  EXPECT_EQ(settings->scrub.every.count(), 0);
+  EXPECT_EQ(settings->scrub.bytes_per_second, 50ull << 20);
   EXPECT_EQ(settings->connectors.allowed_hosts.back(), "10.0.0.0/8");
   EXPECT_EQ(settings->log.format, "json");
 }

@@ -1,4 +1,5 @@
 add_library(kopial_connectors STATIC
+  directory/csv.cc directory/entra.cc directory/entry.cc directory/ldap_client.cc directory/ldap_directory.cc
   ews/actions.cc ews/autodiscover.cc ews/connector.cc ews/cursors.cc ews/fetcher.cc ews/folder_find.cc ews/folder_sync.cc
   ews/folder_tree.cc ews/item_pages.cc ews/mailbox_listing.cc ews/mailbox_pull.cc ews/public_folders.cc ews/requests.cc ews/service.cc ews/xml.cc
   files/maildir.cc files/mbox.cc files/reader.cc
@@ -6,5 +7,5 @@ add_library(kopial_connectors STATIC
   graph/mailbox_pull.cc graph/service.cc
   http/client.cc http/host_list.cc http/kerberos.cc http/request_gate.cc http/retry.cc http/url.cc
   oauth/client_certificate.cc oauth/client_credentials.cc)
-target_link_libraries(kopial_connectors PUBLIC kopial_base PRIVATE kopial_mail kopial_crypto CURL::libcurl Boost::json PkgConfig::LIBXML2 PkgConfig::KRB5)
+target_link_libraries(kopial_connectors PUBLIC kopial_base PRIVATE kopial_mail kopial_crypto CURL::libcurl Boost::json PkgConfig::LIBXML2 PkgConfig::KRB5 PkgConfig::LDAP)
 kopial_target(kopial_connectors)

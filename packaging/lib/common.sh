@@ -11,9 +11,9 @@ build_packages=(
   g++ cmake ninja-build ccache mold pkg-config git ca-certificates curl jq openssl
   libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev libssl-dev librocksdb-dev libxapian-dev libmimetic-dev
   libgmime-3.0-dev libcurl4-openssl-dev libgtest-dev libgmock-dev libbenchmark-dev libzstd-dev libicu-dev libxml2-dev libkrb5-dev
-  libspdlog-dev libfmt-dev libcli11-dev libtomlplusplus-dev libargon2-dev prometheus-cpp-dev)
+  libspdlog-dev libfmt-dev libcli11-dev libtomlplusplus-dev libargon2-dev prometheus-cpp-dev libldap-dev)
 # What the tests drive.
-test_packages=(chromium zstd python3-exchangelib davmail)
+test_packages=(chromium zstd python3-exchangelib davmail slapd ldap-utils samba samba-dsdb-modules samba-ad-provision winbind)
 
 # install_packages NAME...: from Debian, and only what is missing.
 install_packages() {

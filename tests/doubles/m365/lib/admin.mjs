@@ -18,6 +18,11 @@ export function adminServer({ organisation, graph, identity, traffic }) {
     'POST /tokens/expire': () => identity.expireAll(),
     'POST /sync-state/evict': () => graph.evictSyncStates(),
     'POST /users/state': ({ user, json }) => { Object.assign(user(), { denied: Boolean(json().denied) }); },
+    'POST /directory/users': ({ json }) => graph.directory.putUser(json()),
+    'DELETE /directory/users': ({ query }) => graph.directory.removeUser(query.get('id'), query.get('reason') ?? 'changed'),
+    'POST /directory/groups': ({ json }) => graph.directory.putGroup(json()),
+    'POST /directory/synthesize': ({ json }) => graph.directory.synthesize(json()),
+    'POST /directory/evict': () => graph.directory.evict(),
     'POST /messages': ({ user, query, body }) => {
       const { mailbox } = user(), bytes = body;
       return { id: mailbox.add(mailbox.folder(query.get('folder') ?? 'Inbox'), () => bytes, { isRead: false }).id };

@@ -1,4 +1,5 @@
 // The parts of Microsoft Graph v1.0 that reading mail needs. One function answers {status, body | bytes, headers}; it never writes.
+import { DirectoryObjects } from './directory.mjs';
 import { Mailbox } from './mailbox.mjs';
 
 const problem = (status, code, message, headers = {}) => ({ status, headers, body: { error: { code, message, innerError: { date: new Date().toISOString() } } } });
@@ -22,6 +23,7 @@ function decode(token) {
 export class Graph {
   constructor(organisation) {
     this.organisation = organisation;
+    this.directory = new DirectoryObjects(organisation);
     this.epoch = 0;  // Of sync states: an older one is not known any more.
   }
 
@@ -32,6 +34,8 @@ export class Graph {
     const parts = path.split('/').filter(Boolean).map(decodeURIComponent);
     if (parts[0] === 'organization' && method === 'GET') return { status: 200, body: { value: [{ id: this.organisation.directoryId, displayName: this.organisation.displayName }] } };
     if (parts[0] === '$batch' && method === 'POST') return this.#batch(body, origin);
+    if (parts[0] === 'groups' && parts.length === 1) return { status: 200, body: { value: [...this.directory.groups.values()].map(({ id, displayName }) => ({ id, displayName })) } };
+    if ((parts[0] === 'users' || parts[0] === 'groups') && parts[1] === 'delta') return this.directory.delta(parts[0], query, prefer, origin, (user) => this.#user(user)) ?? this.#lost();
     if (parts[0] !== 'users') return problem(400, 'BadRequest', `Resource not found for the segment '${parts[0] ?? ''}'.`);
     if (parts.length === 1) return this.#users(query, origin);
     const user = this.organisation.user(parts[1]);
@@ -57,8 +61,8 @@ export class Graph {
     return { status: 200, body: { responses: responses.reverse() } };  // Their order is not promised.
   }
 
-  #user({ id, userPrincipalName, displayName, mail, proxyAddresses, accountEnabled, licensed }) {
-    return { id, userPrincipalName, displayName, mail, proxyAddresses, accountEnabled, userType: 'Member',
+  #user({ id, userPrincipalName, displayName, mail, proxyAddresses, accountEnabled, licensed, userType = 'Member', onPremises = {} }) {
+    return { id, userPrincipalName, displayName, mail, proxyAddresses, accountEnabled, userType, ...onPremises,
       assignedPlans: licensed ? [{ service: 'exchange', capabilityStatus: 'Enabled' }] : [] };
   }
 

@@ -12,6 +12,7 @@
 #include "server/first_start.h"
 #include "server/http/server.h"
 #include "server/monitoring/metrics.h"
+#include "server/people/directories.h"
 #include "server/people/sessions.h"
 #include "server/people/users.h"
 #include "server/services.h"
@@ -35,17 +36,20 @@ class Daemon final : public App {
         metrics_(Metrics::make()),
         tenants_(make_tenants(*system_, {settings_.data_dir / "tenants", settings_.limits.message_bytes_max, budget_}, clock_)),
         users_(clock_),
-        sessions_(Sessions::make(*tenants_, system_->records(), users_, clock_)),
+        directories_(*tenants_, system_->records(), users_, settings_, clock_),
+        sessions_(Sessions::make(*tenants_, system_->records(), users_, directories_, clock_)),
         runs_(make_run_service(*tenants_, settings_, *metrics_, clock_)),
         care_(make_care_service(*tenants_, settings_, *metrics_, clock_)),
         idempotency_(system_->records(), clock_),
-        services_{clock_, settings_, *tenants_, users_, *sessions_, *runs_, *metrics_, idempotency_},
+        services_{clock_, settings_, *tenants_, users_, *sessions_, *runs_, *metrics_, idempotency_, directories_},
         api_(services_) {
     add_system_routes(api_);
     add_session_routes(api_);
     add_token_routes(api_);
     add_tenant_routes(api_);
     add_user_routes(api_);
+    add_directory_routes(api_);
+    add_grant_routes(api_);
     add_archive_routes(api_);
     add_credential_routes(api_);
     add_profile_routes(api_);
@@ -118,6 +122,7 @@ class Daemon final : public App {
       idempotency_.sweep(tenant->store().records());
     }
     care_->keep_schedule();
+    directories_.run_due(housekeeper_.get_stop_token());
     tenants_->close_idle();
   }
 
@@ -128,6 +133,7 @@ class Daemon final : public App {
   const std::unique_ptr<Metrics> metrics_;
   const std::unique_ptr<Tenants> tenants_;
   Users users_;
+  Directories directories_;
   const std::unique_ptr<Sessions> sessions_;
   const std::unique_ptr<RunService> runs_;
   const std::unique_ptr<CareService> care_;

@@ -9,6 +9,7 @@ namespace kopial {
 
 class Tenants;
 class Users;        // server/people/users.h
+class Directories;  // server/people/directories.h
 class Sessions;     // server/people/sessions.h
 class RunService;   // server/archiving/run_service.h
 class Metrics;      // server/monitoring/metrics.h
@@ -24,6 +25,7 @@ struct Services {
   RunService& runs;
   Metrics& metrics;
   Idempotency& idempotency;
+  Directories& directories;
 };
 
 }  // namespace kopial

@@ -10,6 +10,8 @@
 #include <thread>
 
 #include "server/care/tenant_care.h"
+#include "server/people/grants.h"
+#include "server/people/people_store.h"
 #include "storage/base/encoding.h"
 #include "storage/base/files.h"
 #include "storage/base/log.h"
@@ -66,7 +68,8 @@ Result<Registered> decode_tenant(const Record& record) {
 
 std::string encode(const Archive& archive) {
   return json::serialize(json::object{{"kind", archive.kind}, {"display_name", archive.display_name}, {"owner_user", archive.owner_user},
-                                      {"source_mailbox", archive.source_mailbox}, {"addresses", to_array(archive.addresses)}});
+                                      {"source_mailbox", archive.source_mailbox}, {"addresses", to_array(archive.addresses)},
+                                      {"other_mailboxes", to_array(archive.other_mailboxes)}});
 }
 Result<Archive> decode_archive_record(const Record& record) {
   json::error_code bad;
@@ -74,7 +77,7 @@ Result<Archive> decode_archive_record(const Record& record) {
   if (bad || !value.is_object()) return Error{ErrorCode::corrupt, "the record of archive " + record.id + " cannot be read"};
   const auto& object = value.get_object();
   return Archive{static_cast<ArchiveId>(std::strtoul(record.id.c_str(), nullptr, 10)), text(object, "kind"), text(object, "display_name"),
-                 text(object, "owner_user"), text(object, "source_mailbox"), texts(object, "addresses")};
+                 text(object, "owner_user"), text(object, "source_mailbox"), texts(object, "addresses"), texts(object, "other_mailboxes")};
 }
 
 // Keeps an index behind its store. One thread a tenant; it sleeps while nothing changes.
@@ -147,6 +150,7 @@ class OpenTenant final : public Tenant {
   const TenantFacts& facts() const override { return facts_; }
   TenantStore& store() override { return *store_; }
   Index& index() override { return *index_; }
+  GrantBook& grant_book() override { return grants_; }
   std::string index_trouble() const override { return keeper_->trouble(); }
 
   Result<void> load() {
@@ -175,11 +179,18 @@ class OpenTenant final : public Tenant {
   }
   Result<Archive> archive_for_mailbox(const std::string& source_mailbox, const Archive& wanted) override {
     const std::lock_guard lock(mutex_);
-    for (const auto& archive : archives_) {
-      if (archive.source_mailbox == source_mailbox) return archive;
-    }
+    if (const auto* archive = of_mailbox(source_mailbox)) return *archive;
     auto made = wanted;
     made.source_mailbox = source_mailbox;
+    // The same mailbox may have been archived under the id that another directory has for it.
+    auto person = person_of_mailbox(store_->records(), source_mailbox);
+    if (!person) return person.error();
+    if (*person) {
+      for (const auto& link : (*person)->links) {
+        if (const auto* archive = of_mailbox(link.id)) return *archive;
+      }
+      bind_archive(made, **person);
+    }
     return keep_new(std::move(made));
   }
   Result<Archive> create_archive(Archive wanted) override {
@@ -199,6 +210,12 @@ class OpenTenant final : public Tenant {
   std::vector<Archive>::iterator find(ArchiveId id) {
     return std::find_if(archives_.begin(), archives_.end(), [&](const Archive& archive) { return archive.id == id; });
   }
+  const Archive* of_mailbox(const std::string& id) const {
+    for (const auto& archive : archives_) {
+      if (archive.source_mailbox == id || std::find(archive.other_mailboxes.begin(), archive.other_mailboxes.end(), id) != archive.other_mailboxes.end()) return &archive;
+    }
+    return nullptr;
+  }
   Result<Archive> keep_new(Archive archive) {
     auto number = store_->records().next_number(kArchiveKind);
     if (!number) return number.error();
@@ -214,6 +231,7 @@ class OpenTenant final : public Tenant {
   const std::unique_ptr<Index> index_;
   std::mutex mutex_;
   std::vector<Archive> archives_;
+  GrantBook grants_{store_->records()};
   std::unique_ptr<IndexKeeper> keeper_;
 };
 

@@ -28,7 +28,10 @@ struct Archive {
   std::string owner_user;              // user id; "" = none
   std::string source_mailbox;          // the directory's immutable id; "" for imports
   std::vector<std::string> addresses;
+  std::vector<std::string> other_mailboxes;  // ids that other directories have for the same mailbox
 };
+
+class GrantBook;  // server/people/grants.h
 
 // One open tenant: its store, its index, and the thread that keeps the index fresh. Thread-safe.
 class Tenant {
@@ -37,10 +40,12 @@ class Tenant {
   virtual const TenantFacts& facts() const = 0;
   virtual TenantStore& store() = 0;
   virtual Index& index() = 0;
+  virtual GrantBook& grant_book() = 0;
 
   virtual Result<std::vector<Archive>> archives() = 0;  // cached; in the order of creation
   virtual Result<std::optional<Archive>> archive(ArchiveId id) = 0;
-  // The archive of this source mailbox, made when there is none yet. Two calls at once give the same archive.
+  // The archive of this source mailbox, by any id that a directory has for it; made when there is none yet, for the person the
+  // mailbox belongs to. Two calls at once give the same archive.
   virtual Result<Archive> archive_for_mailbox(const std::string& source_mailbox, const Archive& wanted) = 0;
   virtual Result<Archive> create_archive(Archive wanted) = 0;  // id is chosen
   virtual Result<void> update_archive(const Archive& archive) = 0;

@@ -7,6 +7,7 @@
 
 #include "server/api/idempotency.h"
 #include "server/monitoring/metrics.h"
+#include "server/people/audit.h"
 #include "server/people/sessions.h"
 #include "server/services.h"
 #include "storage/base/log.h"
@@ -168,7 +169,22 @@ http::Response Api::answer(const Match& match, const http::Request& request) con
     if (tenant_route && caller.tenant && caller.tenant->facts().slug != match.slug) {
       return fail({ErrorCode::not_found, "there is no tenant '" + match.slug.substr(0, 63) + "' that you belong to"});
     }
-    if (auto allowed = check_need(caller, route.need); !allowed) return fail(allowed.error());
+    caller.purpose = request.parameter("purpose").value_or("").substr(0, 1000);
+    const auto note = [&](std::string action, const std::string& reason) {
+      return append_audit(*caller.tenant, {caller.at, caller.user_id, caller.username, std::move(action), request.method + " " + request.path.substr(0, 300),
+                                           caller.purpose, request.remote_address, request.request_id, reason});
+    };
+    auto admitted = admit_by_grant(caller, route.need, services_.tenants, match.slug);
+    if (!admitted) return fail(admitted.error());
+    if (*admitted) {
+      if (auto kept = note("system.access", "grant to this system administrator"); !kept) return fail(kept.error());
+    }
+    if (auto allowed = check_need(caller, route.need); !allowed) {
+      if (caller.tenant) {
+        if (auto kept = note("access.denied", allowed.error().message); !kept) spdlog::warn("a denial could not be noted: {}", kept.error().message);
+      }
+      return fail(allowed.error());
+    }
   }
   const auto act = [&] { return route.handler({request, caller, services_, match.slug, match.captures}); };
   try {

@@ -69,6 +69,8 @@ void add_session_routes(Api& api);      // sessions
 void add_token_routes(Api& api);        // API tokens
 void add_tenant_routes(Api& api);       // tenants, audit, status
 void add_user_routes(Api& api);         // users
+void add_directory_routes(Api& api);    // directories, people, groups
+void add_grant_routes(Api& api);        // grants, access requests, the access policy
 void add_archive_routes(Api& api);      // archives, folders, browsing
 void add_credential_routes(Api& api);   // credentials
 void add_profile_routes(Api& api);      // profiles, runs, their events

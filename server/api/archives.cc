@@ -17,9 +17,9 @@ constexpr std::chrono::hours kFresh{26};  // A daily run and some hours of grace
 http::Response fail(const ApiCall& call, const Error& error) { return http::problem(error, call.request.request_id); }
 Error no_archive() { return {ErrorCode::not_found, "there is no such archive that you may see"}; }
 
-Result<void> note(const ApiCall& call, std::string action, std::string object) {
+Result<void> note(const ApiCall& call, std::string action, std::string object, std::string reason = {}) {
   return append_audit(call.tenant(), {call.services.clock.now(), call.caller.user_id, call.caller.username, std::move(action), std::move(object),
-                                      call.request.parameter("purpose").value_or(""), call.request.remote_address, call.request.request_id});
+                                      call.request.parameter("purpose").value_or(""), call.request.remote_address, call.request.request_id, std::move(reason)});
 }
 
 Result<json::object> view(const ApiCall& call, const Archive& archive) {
@@ -44,9 +44,12 @@ Result<json::object> view(const ApiCall& call, const Archive& archive) {
 Result<std::vector<Archive>> visible(const ApiCall& call) {
   auto archives = call.tenant().archives();
   if (!archives || call.caller.has(Role::administrator)) return archives;
-  auto readable = readable_archives(call.caller);
+  auto readable = readable_archives(call.caller, false);
   if (!readable) return readable.error();
-  std::erase_if(*archives, [&](const Archive& archive) { return !readable->contains(archive.id); });
+  std::erase_if(*archives, [&](const Archive& archive) {
+    const auto& folders = readable->folders;
+    return !readable->contains(archive.id) && std::none_of(folders.begin(), folders.end(), [&](const auto& one) { return one.first == archive.id; });
+  });
   return archives;
 }
 
@@ -144,24 +147,31 @@ http::Response change(const ApiCall& call) {
   return out ? json_answer(200, *out) : fail(call, out.error());
 }
 
-// The archive of the route, which the caller may read; `own` tells whether it is his.
-Result<ArchiveId> find_readable(const ApiCall& call, bool& own) {
+// The archive of the route, of which the caller may read something.
+struct Found {
+  ArchiveId id{};
+  Readable readable;
+  bool own() const { return readable.is_own(id); }
+};
+Result<Found> find_readable(const ApiCall& call) {
   const auto id = parse_archive_id(call.captures.front());
   auto readable = readable_archives(call.caller);
   if (!readable) return readable.error();
-  if (!id || !readable->contains(*id)) return Error{ErrorCode::not_found, "there is no such archive that you may read"};
-  own = std::find(readable->own.begin(), readable->own.end(), *id) != readable->own.end();
-  return *id;
+  const auto& folders = readable->folders;
+  if (!id || (!readable->contains(*id) && std::none_of(folders.begin(), folders.end(), [&](const auto& one) { return one.first == *id; }))) {
+    return Error{ErrorCode::not_found, "there is no such archive that you may read"};
+  }
+  return Found{*id, *std::move(readable)};
 }
 
 http::Response folders(const ApiCall& call) {
-  bool own = false;
-  auto archive = find_readable(call, own);
+  auto archive = find_readable(call);
   if (!archive) return fail(call, archive.error());
-  auto found = call.tenant().store().folders(*archive);
+  auto found = call.tenant().store().folders(archive->id);
   if (!found) return fail(call, found.error());
-  if (!own) {
-    if (auto kept = note(call, "archive.folders", archive_id_text(*archive)); !kept) return fail(call, kept.error());
+  std::erase_if(*found, [&](const FolderCount& folder) { return !archive->readable.sees(archive->id, folder.folder); });
+  if (!archive->own()) {
+    if (auto kept = note(call, "archive.folders", archive_id_text(archive->id), archive->readable.reason); !kept) return fail(call, kept.error());
   }
   json::array items;
   for (const auto& folder : *found) items.push_back({{"folder", folder.folder}, {"messages", folder.messages}});
@@ -169,16 +179,18 @@ http::Response folders(const ApiCall& call) {
 }
 
 http::Response messages(const ApiCall& call) {
-  bool own = false;
-  auto archive = find_readable(call, own);
+  auto archive = find_readable(call);
   if (!archive) return fail(call, archive.error());
   const auto page = page_request(call.request);
   if (!page) return fail(call, page.error());
   const auto folder = call.request.parameter("folder").value_or("");
-  auto found = call.tenant().store().browse(*archive, folder, page->after, page->limit);
+  if (!archive->readable.sees(archive->id, folder)) {
+    return fail(call, {ErrorCode::not_found, folder.empty() ? "you may read folders of this archive only: name one with ?folder=" : "there is no such folder that you may read"});
+  }
+  auto found = call.tenant().store().browse(archive->id, folder, page->after, page->limit);
   if (!found) return fail(call, found.error());
-  if (!own) {
-    if (auto kept = note(call, "archive.browse", archive_id_text(*archive) + " " + folder); !kept) return fail(call, kept.error());
+  if (!archive->own()) {
+    if (auto kept = note(call, "archive.browse", archive_id_text(archive->id) + " " + folder, archive->readable.reason); !kept) return fail(call, kept.error());
   }
   auto records = call.tenant().store().messages(found->serials);
   if (!records) return fail(call, records.error());
@@ -186,7 +198,7 @@ http::Response messages(const ApiCall& call) {
   for (const auto& record : *records) {
     auto placements = call.tenant().store().placements(record.serial);
     if (!placements) return fail(call, placements.error());
-    std::erase_if(*placements, [&](const Placement& one) { return one.archive != *archive || (!folder.empty() && one.folder != folder); });
+    std::erase_if(*placements, [&](const Placement& one) { return one.archive != archive->id || (!folder.empty() && one.folder != folder); });
     auto line = message_line(record, *placements, "");
     line.erase("snippet");
     items.push_back(std::move(line));

@@ -34,7 +34,7 @@ Result<void> audit(const ApiCall& call, const MessageAccess& access, std::string
   if (access.in_own) return {};
   return append_audit(call.tenant(),
                       {call.services.clock.now(), call.caller.user_id, call.caller.username, std::move(action), std::move(object),
-                       call.request.parameter("purpose").value_or(""), call.request.remote_address, call.request.request_id});
+                       call.request.parameter("purpose").value_or(""), call.request.remote_address, call.request.request_id, access.reason});
 }
 
 // Checks the right, finds the record; the copy is `copy`, or the first when it is null.

@@ -93,7 +93,7 @@ Result<Question> read_question(const ApiCall& call) {
     scope = {*id};
   }
   question.only_own = std::all_of(scope.begin(), scope.end(), [&](ArchiveId id) {
-    return std::find(readable->own.begin(), readable->own.end(), id) != readable->own.end();
+    return readable->is_own(id);
   });
   // All of the tenant is the common case of an officer, and needs no filter in the query.
   if (scope.size() < archives->size()) question.request.scope.archives = scope;
@@ -116,7 +116,7 @@ Result<json::array> lines_of(const ApiCall& call, const Question& question, cons
     const auto& record = (*records)[at++];
     auto placements = call.tenant().store().placements(hit.serial);
     if (!placements) return placements.error();
-    std::erase_if(*placements, [&](const Placement& placement) { return !question.readable.contains(placement.archive); });
+    std::erase_if(*placements, [&](const Placement& placement) { return !question.readable.sees(placement.archive, placement.folder); });
     items.push_back(message_line(record, *placements, hit.snippet));
   }
   return items;
@@ -142,7 +142,8 @@ http::Response search(const ApiCall& call) {
   if (!found) return fail(found.error());
   if (!question->only_own) {
     const AuditEvent event{call.services.clock.now(), call.caller.user_id, call.caller.username, "search", found->normal_form,
-                           question->purpose, call.request.remote_address, call.request.request_id};
+                           question->purpose, call.request.remote_address, call.request.request_id,
+                           question->readable.reason};
     if (auto kept = append_audit(call.tenant(), event); !kept) return fail(kept.error());
   }
   auto items = lines_of(call, *question, *found);

@@ -183,7 +183,8 @@ http::Response audit(const ApiCall& call) {
   json::array items;
   for (const auto& event : *events) {
     items.push_back({{"at", format_rfc3339(event.at)}, {"user_id", event.user_id}, {"username", event.username}, {"action", event.action},
-                     {"object", event.object}, {"purpose", event.purpose}, {"remote_address", event.remote_address}, {"request_id", event.request_id}});
+                     {"object", event.object}, {"purpose", event.purpose}, {"remote_address", event.remote_address}, {"request_id", event.request_id},
+                     {"reason", event.reason}});
   }
   return collection(std::move(items), after);
 }

@@ -37,6 +37,7 @@ Result<int> print(const Context& context, const Result<boost::json::value>& answ
 void add_setup(CLI::App& app, Context& context);           // setup
 void add_session(CLI::App& app, Context& context);         // login, logout
 void add_administration(CLI::App& app, Context& context);  // tenant, user, archive, credential, audit
+void add_people(CLI::App& app, Context& context);         // directory, grant
 void add_runs(CLI::App& app, Context& context);            // profile
 void add_import(CLI::App& app, Context& context);          // import
 void add_mail(CLI::App& app, Context& context);            // search, show, raw

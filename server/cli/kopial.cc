@@ -17,6 +17,7 @@ int main(int argc, char** argv) {
   cli::add_setup(app, context);
   cli::add_session(app, context);
   cli::add_administration(app, context);
+  cli::add_people(app, context);
   cli::add_runs(app, context);
   cli::add_import(app, context);
   cli::add_mail(app, context);

@@ -1,6 +1,9 @@
 #include "server/people/access.h"
 
 #include <algorithm>
+#include <set>
+
+#include "server/people/grants.h"
 
 namespace kopial {
 namespace {
@@ -30,31 +33,65 @@ Result<void> check_need(const Caller& caller, Need need) {
       return caller.has(Role::auditor) || caller.has(Role::administrator) || caller.has(Role::compliance_officer)
                  ? Result<void>()
                  : not_allowed("an auditor, a compliance officer or an administrator");
+    case Need::officer: return caller.has(Role::compliance_officer) ? Result<void>() : not_allowed("a compliance officer");
+    case Need::overseer:
+      return caller.has(Role::auditor) || caller.has(Role::compliance_officer) ? Result<void>() : not_allowed("an auditor or a compliance officer");
     default:
+      if (need == Need::reader && caller.has(Role::system_administrator)) return {};  // Let in by a grant of the tenant.
       return caller.roles.empty() ? not_allowed("somebody with a role in this organisation") : Result<void>();
   }
 }
 
-bool Readable::contains(ArchiveId id) const { return std::find(archives.begin(), archives.end(), id) != archives.end(); }
+bool Readable::contains(ArchiveId id) const { return std::binary_search(archives.begin(), archives.end(), id); }
+bool Readable::is_own(ArchiveId id) const { return std::binary_search(own.begin(), own.end(), id); }
+bool Readable::sees(ArchiveId id, const std::string& folder) const {
+  return contains(id) || std::any_of(folders.begin(), folders.end(), [&](const auto& one) { return one.first == id && lies_in(folder, one.second); });
+}
 
-Result<Readable> readable_archives(const Caller& caller) {
+Result<Readable> readable_archives(const Caller& caller, bool looks, const std::string& right) {
   Readable readable;
   if (!caller.tenant) return readable;
   auto archives = caller.tenant->archives();
   if (!archives) return archives.error();
-  const bool all = caller.has(Role::compliance_officer), personal = caller.has(Role::user) || all;
+  auto grants = grants_of(*caller.tenant, caller, caller.at);
+  if (!grants) return grants.error();
+  const bool officer = caller.has(Role::compliance_officer), personal = caller.has(Role::user) || officer;
+  bool all = officer;
+  if (officer) {
+    auto policy = access_policy(*caller.tenant);
+    if (!policy) return policy.error();
+    if (looks && policy->purpose_needed && caller.purpose.empty()) {
+      return Error{ErrorCode::denied, "this organisation asks officers for a purpose with every look at mail: add ?purpose="};
+    }
+    if (policy->four_eyes) all = false;
+    readable.reason = policy->four_eyes ? "" : "compliance officer";
+  }
+  std::set<ArchiveId> granted;
+  for (const auto& grant : *grants) {
+    if (!grant.gives(right)) continue;
+    // A request is an officer's: it ends with the role.
+    if (grant.is_request && !officer) continue;
+    if (to_number(grant.archive) == 0) all = all || grant.is_request || !grant.system_administrator.empty();
+    else if (grant.folder.empty()) granted.insert(grant.archive);
+    else readable.folders.emplace_back(grant.archive, grant.folder);
+    if (readable.reason.size() < 200) readable.reason += (readable.reason.empty() ? "grant " : ", ") + grant.id;
+  }
   for (const auto& archive : *archives) {
     bool own = !archive.owner_user.empty() && archive.owner_user == caller.user_id;
-    // An address opens the archive of a person, not one that several people share: that takes a grant.
-    if (archive.kind == "person") {
+    // An address opens the archive of a person, not one that several people share: that takes a grant. And only while nobody is its
+    // owner: whoever is given a predecessor's address must not read the predecessor's mail.
+    if (archive.kind == "person" && archive.owner_user.empty()) {
       for (const auto& address : archive.addresses) {
         own = own || std::find(caller.addresses.begin(), caller.addresses.end(), folded(address)) != caller.addresses.end();
       }
     }
     own = own && personal;
     if (own) readable.own.push_back(archive.id);
-    if (own || all) readable.archives.push_back(archive.id);
+    if (own || all || granted.contains(archive.id)) readable.archives.push_back(archive.id);
   }
+  std::sort(readable.own.begin(), readable.own.end());
+  std::sort(readable.archives.begin(), readable.archives.end());
+  if (readable.reason.empty()) readable.reason = "own archive";
   return readable;
 }
 
@@ -66,13 +103,25 @@ Result<MessageAccess> check_message(const Caller& caller, Serial serial) {
   auto placements = caller.tenant->store().placements(serial);
   if (!placements) return placements.error();
   MessageAccess access;
+  access.reason = readable->reason;
   for (auto& placement : *placements) {
-    if (!readable->contains(placement.archive)) continue;
-    access.in_own = access.in_own || std::find(readable->own.begin(), readable->own.end(), placement.archive) != readable->own.end();
+    if (!readable->sees(placement.archive, placement.folder)) continue;
+    access.in_own = access.in_own || readable->is_own(placement.archive);
     access.placements.push_back(std::move(placement));
   }
   if (access.placements.empty()) return none;
   return access;
+}
+
+Result<bool> admit_by_grant(Caller& caller, Need need, Tenants& tenants, const std::string& slug) {
+  if (need != Need::reader || caller.tenant || !caller.has(Role::system_administrator)) return false;
+  auto tenant = tenants.open(slug);
+  if (!tenant) return false;  // check_need says the same as of a tenant that is there.
+  auto grants = grants_of(**tenant, caller, caller.at);
+  if (!grants) return grants.error();
+  if (grants->empty()) return false;
+  caller.tenant = *std::move(tenant);
+  return true;
 }
 
 }  // namespace kopial

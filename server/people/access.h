@@ -1,8 +1,9 @@
 // The one place for access decisions.
 //
 // Roles are separate: administrators run the archive and do not read other people's mail; system administrators manage tenants and
-// never read mail. A user reads the archives he owns; a compliance officer reads every archive of his tenant. Every look at
-// somebody else's mail is an audit event before the answer leaves.
+// never read mail, unless the tenant grants it for a time. A user reads the archives he owns and those he, or a group of his, was
+// granted; a compliance officer reads every archive of his tenant, under the tenant's access policy. Every look at somebody else's mail
+// is an audit event, with the reason it was allowed for, before the answer leaves.
 #pragma once
 
 #include <vector>
@@ -21,24 +22,37 @@ enum class Need : std::uint8_t {
   administrator,         // of the tenant
   reader,                // anyone of the tenant; which mail is decided by readable_archives
   auditor,               // auditor, administrator or compliance officer
+  officer,               // compliance officer
+  overseer,              // auditor or compliance officer: those who watch, not those who run
 };
 
 // denied with a sentence, or nothing.
 Result<void> check_need(const Caller& caller, Need need);
 
 struct Readable {
-  std::vector<ArchiveId> archives;   // what the caller may read
-  std::vector<ArchiveId> own;        // those among them that are his own
+  std::vector<ArchiveId> archives;   // what the caller may read all of, sorted
+  std::vector<ArchiveId> own;        // those among them that are his own, sorted
+  std::vector<std::pair<ArchiveId, std::string>> folders;  // folders, with all below them, of other archives
+  std::string reason;                // why he may: for the audit log
   bool contains(ArchiveId id) const;
+  bool is_own(ArchiveId id) const;
+  bool sees(ArchiveId id, const std::string& folder) const;
 };
-Result<Readable> readable_archives(const Caller& caller);
+// `looks` is false for lists of archives, which show no mail and need no purpose. Fails with denied when an officer must state a
+// purpose and does not.
+Result<Readable> readable_archives(const Caller& caller, bool looks = true, const std::string& right = "read");
 
 // Whether the caller may read the message: it is placed in a readable archive. not_found otherwise, so that nothing is revealed.
 // `in_own` tells whether it lies in an archive of his own (no audit event is needed then).
 struct MessageAccess {
   std::vector<Placement> placements;  // only those the caller may see
   bool in_own = false;
+  std::string reason;
 };
 Result<MessageAccess> check_message(const Caller& caller, Serial serial);
+
+// A system administrator at a route where mail is read: he becomes a caller of the tenant while a grant of the tenant to him holds.
+// Otherwise nothing changes, and check_need denies. True when he was let in; that is then noted in the tenant's audit log.
+Result<bool> admit_by_grant(Caller& caller, Need need, Tenants& tenants, const std::string& slug);
 
 }  // namespace kopial

@@ -21,7 +21,7 @@ std::string text(const json::object& object, std::string_view name) {
 Result<void> append_audit(Tenant& tenant, const AuditEvent& event) {
   const json::object value{{"at", format_rfc3339(event.at)},       {"user_id", event.user_id}, {"username", event.username},
                            {"action", event.action},               {"object", event.object},   {"purpose", event.purpose},
-                           {"remote_address", event.remote_address}, {"request_id", event.request_id}};
+                           {"remote_address", event.remote_address}, {"request_id", event.request_id}, {"reason", event.reason}};
   // Time and chance name an event, so that writing one is a single durable write without a counter.
   Encoder id;
   id.fixed64(static_cast<std::uint64_t>(to_milliseconds(event.at)));
@@ -40,7 +40,7 @@ Result<std::vector<AuditEvent>> read_audit(Tenant& tenant, std::string& after, s
     if (bad || !value.is_object()) return Error{ErrorCode::corrupt, "an audit event cannot be read"};
     const auto& object = value.get_object();
     events.push_back({parse_rfc3339(text(object, "at")).value_or(Time{}), text(object, "user_id"), text(object, "username"), text(object, "action"),
-                      text(object, "object"), text(object, "purpose"), text(object, "remote_address"), text(object, "request_id")});
+                      text(object, "object"), text(object, "purpose"), text(object, "remote_address"), text(object, "request_id"), text(object, "reason")});
   }
   after = listed->size() == limit ? listed->back().id : "";
   return events;

@@ -15,6 +15,7 @@ struct AuditEvent {
   std::string object;   // message id, query, profile id …
   std::string purpose;  // as the caller stated it
   std::string remote_address, request_id;
+  std::string reason;   // why it was allowed, or denied
 };
 
 // Durable when it returns. When it fails the act must not go ahead.

@@ -17,7 +17,10 @@ struct Caller {
   std::string user_id, username, display_name;
   std::set<Role> roles;
   std::vector<std::string> addresses;  // that are his at this moment, in lower case
+  std::vector<std::string> groups;     // of directories, nested ones included; sorted
   std::string session_id;  // of the session or token used
+  std::string purpose;     // as stated with this request
+  Time at;                 // of this request: grants hold or do not hold then
   bool has(Role role) const { return roles.contains(role); }
 };
 

@@ -6,6 +6,7 @@
 #include <semaphore>
 
 #include "server/people/back_off.h"
+#include "server/people/directories.h"
 #include "storage/base/log.h"
 #include "storage/crypto/digest.h"
 #include "storage/crypto/password.h"
@@ -48,8 +49,8 @@ std::string encode(const ApiToken& token, std::string_view session) {
 
 class RecordSessions final : public Sessions {
  public:
-  RecordSessions(Tenants& tenants, Records& system_records, Users& users, Clock& clock)
-      : tenants_(tenants), system_(system_records), users_(users), clock_(clock), back_off_(clock),
+  RecordSessions(Tenants& tenants, Records& system_records, Users& users, Directories& directories, Clock& clock)
+      : tenants_(tenants), system_(system_records), users_(users), directories_(directories), clock_(clock), back_off_(clock),
         // Compared against when there is no such user, so that guessing names takes as long as guessing passwords.
         nobody_(hash_password(Secret(random_token()))) {}
 
@@ -61,7 +62,13 @@ class RecordSessions final : public Sessions {
     const bool usable = user != nullptr && !user->password_hash.empty() && !user->disabled;
     auto matches = verify(usable ? user->password_hash : nobody_.ok() ? *nobody_ : "", password);
     if (!matches) return matches.error();
-    if (!*matches || !usable) return refuse(who, wrong_sign_in());
+    bool right = *matches && usable;
+    if (user != nullptr && user->password_hash.empty() && !user->disabled && (*found)->tenant) {
+      auto known = directory_password(**found, password);
+      if (!known) return known.error();
+      right = *known;
+    }
+    if (!right) return refuse(who, wrong_sign_in());
     accept(who);
     return open_session(**found);
   }
@@ -116,6 +123,8 @@ class RecordSessions final : public Sessions {
     caller.username = (*user)->username;
     caller.display_name = (*user)->display_name;
     caller.roles = limited((*user)->roles, object);
+    caller.groups = (*user)->groups;
+    caller.at = clock_.now();
     for (const auto& one : (*user)->addresses) {
       if (one.valid_at(clock_.now())) caller.addresses.push_back(folded(one.address));
     }
@@ -221,6 +230,15 @@ class RecordSessions final : public Sessions {
     return std::optional(std::move(found));
   }
 
+  Result<bool> directory_password(const Found& found, const Secret& password) {
+    auto person = find_person(found.tenant->store().records(), found.user.id);
+    if (!person) return person.error();
+    if (!*person) return false;
+    auto right = directories_.check_password(*found.tenant, **person, password);
+    if (!right) return right.error();
+    return right->value_or(false);
+  }
+
   static std::string user_key(const SignIn& who) { return "user\n" + who.tenant + "\n" + who.username; }
   static std::string address_key(const SignIn& who) { return "address\n" + who.remote_address; }
   // People behind one address share it: it is slowed down later than one user is.
@@ -291,6 +309,7 @@ class RecordSessions final : public Sessions {
   Tenants& tenants_;
   Records& system_;
   Users& users_;
+  Directories& directories_;
   Clock& clock_;
   BackOff back_off_;
   std::counting_semaphore<kHashesAtOnce> turns_{kHashesAtOnce};
@@ -299,8 +318,8 @@ class RecordSessions final : public Sessions {
 
 }  // namespace
 
-std::unique_ptr<Sessions> Sessions::make(Tenants& tenants, Records& system_records, Users& users, Clock& clock) {
-  return std::make_unique<RecordSessions>(tenants, system_records, users, clock);
+std::unique_ptr<Sessions> Sessions::make(Tenants& tenants, Records& system_records, Users& users, Directories& directories, Clock& clock) {
+  return std::make_unique<RecordSessions>(tenants, system_records, users, directories, clock);
 }
 
 }  // namespace kopial

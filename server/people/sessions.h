@@ -12,6 +12,8 @@
 
 namespace kopial {
 
+class Directories;  // server/people/directories.h
+
 struct SessionGrant {
   Secret token;
   Time expires_at;
@@ -34,7 +36,8 @@ struct ApiToken {
 // Thread-safe. A user that is disabled, or a token that is removed, is refused from the next request on.
 class Sessions {
  public:
-  static std::unique_ptr<Sessions> make(Tenants& tenants, Records& system_records, Users& users, Clock& clock);
+  // Users without a password of their own sign in with that of their directory.
+  static std::unique_ptr<Sessions> make(Tenants& tenants, Records& system_records, Users& users, Directories& directories, Clock& clock);
   virtual ~Sessions() = default;
 
   // Fails with unauthenticated (one sentence, whichever part is wrong), rate_limited (too many guesses), unavailable (too many at once).

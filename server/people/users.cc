@@ -43,6 +43,7 @@ std::string encode(const User& user) {
                                       {"roles", std::move(roles)},
                                       {"addresses", std::move(addresses)},
                                       {"disabled", user.disabled},
+                                      {"groups", json::array(user.groups.begin(), user.groups.end())},
                                       {"password", user.password_hash},
                                       {"code", user.one_time_hash},
                                       {"code_until", to_json(user.one_time_until)},
@@ -64,6 +65,11 @@ Result<User> decode(const Record& record) {
   user.one_time_until = time(object, "code_until");
   user.created_at = time(object, "created_at").value_or(Time{});
   if (const auto* disabled = object.if_contains("disabled")) user.disabled = disabled->is_bool() && disabled->get_bool();
+  if (const auto* groups = object.if_contains("groups"); groups != nullptr && groups->is_array()) {
+    for (const auto& group : groups->get_array()) {
+      if (group.is_string()) user.groups.emplace_back(group.get_string());
+    }
+  }
   if (const auto* roles = object.if_contains("roles"); roles != nullptr && roles->is_array()) {
     for (const auto& role : roles->get_array()) {
       if (const auto known = role.is_string() ? role_called(role.get_string()) : std::nullopt) user.roles.insert(*known);
@@ -164,6 +170,22 @@ Result<Users::Made> Users::renew_code(Records& records, User user) {
   auto kept = update(records, std::move(user));
   if (!kept) return kept.error();
   return Made{*std::move(kept), code};
+}
+
+Result<Users::Writes> Users::writes_for(Records& records, User user, const std::string& former_username) {
+  if (auto fine = check(user); !fine) return fine.error();
+  Writes writes;
+  if (!former_username.empty() && folded(former_username) != folded(user.username)) {
+    // Somebody else may have the former name by now.
+    auto holder = by_name(records, former_username);
+    if (!holder) return holder.error();
+    if (*holder && (*holder)->id == user.id) writes.releases.push_back({std::string(kNameKind), folded(former_username), std::nullopt, std::nullopt});
+  }
+  if (former_username.empty() || folded(former_username) != folded(user.username)) {
+    writes.keeps.push_back({std::string(kNameKind), folded(user.username), json::serialize(json::value(user.id)), std::nullopt});
+  }
+  writes.keeps.push_back({std::string(kKind), user.id, encode(user), std::nullopt});
+  return writes;
 }
 
 Result<std::optional<User>> Users::by_id(Records& records, const std::string& id) {

@@ -23,6 +23,7 @@ struct User {
   std::set<Role> roles;
   std::vector<UserAddress> addresses;
   bool disabled = false;
+  std::vector<std::string> groups;  // of directories, nested ones included; written by synchronisations only
   std::string password_hash;       // "" until the one-time code was redeemed
   std::string one_time_hash;       // hex SHA-256 of the code; "" when it was used
   std::optional<Time> one_time_until;
@@ -50,6 +51,13 @@ class Users {
   Result<User> update(Records& records, User user);
   // A new one-time code; the password stays until it is redeemed.
   Result<Made> renew_code(Records& records, User user);
+
+  // The writes that keep a user whom a directory describes, new or known: for one batch with the rest of what is known of him.
+  // Names must be free, or become free in the same batch: `releases` come first.
+  struct Writes {
+    std::vector<RecordWrite> releases, keeps;
+  };
+  Result<Writes> writes_for(Records& records, User user, const std::string& former_username);
 
   Result<std::optional<User>> by_id(Records& records, const std::string& id);
   Result<std::optional<User>> by_name(Records& records, const std::string& username);

@@ -101,7 +101,7 @@ http::Response check(const ApiCall& call) {
   return json_answer(200, json::object{{"ok", true}, {"problem", nullptr}});
 }
 
-json::object step_view(const Step& step) {
+json::object step_view(const SyncStep& step) {
   json::object out{{"kind", to_string(step.kind)}, {"person", text_or_null(step.person)}, {"object", text_or_null(step.object)},
                    {"before", text_or_null(step.before)}, {"after", text_or_null(step.after)}, {"reason", step.reason},
                    {"at", time_or_null(step.at)}};

@@ -65,7 +65,7 @@ Result<DirectoryConfig> decode(const Record& record) {
 std::string preview_key(Tenant& tenant, const std::string& directory) { return tenant.facts().slug + "/" + directory; }
 
 // Of the people a plan is about, as they are now. Equal: nobody changed them since.
-std::string fingerprint_of(const Plan& plan, const std::vector<Person>& people) {
+std::string fingerprint_of(const SyncPlan& plan, const std::vector<Person>& people) {
   std::unordered_set<std::string> about;
   for (const auto& step : plan.steps) about.insert(step.person);
   Sha256 digest;
@@ -271,7 +271,7 @@ Result<std::shared_ptr<const SyncPreview>> Directories::sync(Tenant& tenant, con
     chosen = *std::move(made);
   }
   if (chosen->plan.stopped && !wanted.confirm_losses) {
-    return Error{ErrorCode::held, fmt::format("{} people would be disabled or orphaned, {} are allowed: nothing was changed. Look at the preview; confirm_losses does it all the same",
+    return Error{ErrorCode::conflict, fmt::format("{} people would be disabled or orphaned, {} are allowed: nothing was changed. Look at the preview; confirm_losses does it all the same",
                                               chosen->plan.losses, chosen->plan.losses_allowed)};
   }
   if (auto done = execute(tenant, config, *chosen); !done) return done.error();

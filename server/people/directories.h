@@ -42,7 +42,7 @@ struct DirectoryConfig {
 
 struct SyncPreview {
   std::string id;
-  Plan plan;
+  SyncPlan plan;
   DirectoryState state;  // groups, domains and cursor of it; the entries are gone
   std::string fingerprint;
   Time at;
@@ -74,7 +74,7 @@ class Directories {
     bool confirm_losses = false;
     bool complete = false;       // read everything, even when the directory can tell what changed
   };
-  // What was done. held when too many people would be lost; conflict when somebody changed since the preview.
+  // What was done. conflict when too many people would be lost, or somebody changed since the preview.
   Result<std::shared_ptr<const SyncPreview>> sync(Tenant& tenant, const DirectoryConfig& config, const Wanted& wanted, std::stop_token stop);
   // Starts what is due, one after the other. Called now and then.
   void run_due(std::stop_token stop);

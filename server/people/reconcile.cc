@@ -33,7 +33,7 @@ class Reconciler {
     plan_.at = now;
   }
 
-  Plan run() {
+  SyncPlan run() {
     index();
     choose();
     for (const auto& [entry, reason] : taken_) present(*entry, reason);
@@ -51,14 +51,14 @@ class Reconciler {
     std::string ignored;  // why this one is not taken when nobody knows it; "" = taken
   };
 
-  void emit(Step step, std::size_t person) {
+  void emit(SyncStep step, std::size_t person) {
     step.person = people_[person].id;
     apply_step(step, people_[person]);
     touched_.insert(person);
     plan_.steps.push_back(std::move(step));
   }
   void tell(StepKind kind, std::string person, std::string object, std::string subject, std::string reason) {
-    Step step{kind, std::move(person), std::move(object), "", std::move(subject), std::move(reason)};
+    SyncStep step{kind, std::move(person), std::move(object), "", std::move(subject), std::move(reason)};
     plan_.steps.push_back(std::move(step));
   }
 
@@ -167,7 +167,7 @@ class Reconciler {
       }
       note_claims(before);
       note_claims(link);
-      Step step{StepKind::observe, "", entry.id, before.upn, entry.upn, before.present ? "the directory says something new" : "it is in the directory again"};
+      SyncStep step{StepKind::observe, "", entry.id, before.upn, entry.upn, before.present ? "the directory says something new" : "it is in the directory again"};
       step.link = std::make_shared<const DirectoryLink>(std::move(link));
       emit(std::move(step), at);
       return;
@@ -182,7 +182,7 @@ class Reconciler {
       note_claims(link);
       const auto* earlier = people_[*at].link(directory_);
       if (earlier != nullptr) note_claims(*earlier);
-      Step step{StepKind::link, "", entry.id, earlier == nullptr ? "" : earlier->id, entry.upn, reason};
+      SyncStep step{StepKind::link, "", entry.id, earlier == nullptr ? "" : earlier->id, entry.upn, reason};
       step.link = std::make_shared<const DirectoryLink>(std::move(link));
       by_object_[entry.id] = *at;
       emit(std::move(step), *at);
@@ -204,7 +204,7 @@ class Reconciler {
     people_[at].id = person_id(directory_, entry.id);
     by_id_[people_[at].id] = at;
     by_object_[entry.id] = at;
-    Step step{StepKind::create, "", entry.id, "", entry.upn.empty() ? entry.primary_address : entry.upn, "nobody here has its immutable id"};
+    SyncStep step{StepKind::create, "", entry.id, "", entry.upn.empty() ? entry.primary_address : entry.upn, "nobody here has its immutable id"};
     step.link = std::make_shared<const DirectoryLink>(std::move(link));
     step.at = now_;
     emit(std::move(step), at);
@@ -243,7 +243,7 @@ class Reconciler {
       auto link = *people_[at].link(directory_);
       note_claims(link);
       link.present = false;
-      Step step{StepKind::observe, "", link.id, link.upn, "", state_.complete ? "it is not in the directory any more" : "the directory says it is gone"};
+      SyncStep step{StepKind::observe, "", link.id, link.upn, "", state_.complete ? "it is not in the directory any more" : "the directory says it is gone"};
       step.link = std::make_shared<const DirectoryLink>(std::move(link));
       emit(std::move(step), at);
     }
@@ -291,7 +291,7 @@ class Reconciler {
     }
     std::sort(wanted.begin(), wanted.end());
     if (wanted == people_[at].groups) return;
-    Step step{StepKind::groups, "", object, std::to_string(people_[at].groups.size()), std::to_string(wanted.size()), "membership of groups changed, nested ones included"};
+    SyncStep step{StepKind::groups, "", object, std::to_string(people_[at].groups.size()), std::to_string(wanted.size()), "membership of groups changed, nested ones included"};
     step.list = std::move(wanted);
     emit(std::move(step), at);
   }
@@ -441,7 +441,7 @@ class Reconciler {
       }
       if (holding.contains(winner)) continue;
       const bool first = !ever.contains(address) && winner >= known_;
-      Step step{StepKind::address_gained, "", "", "", address, first ? "nobody had it before" : "from now on"};
+      SyncStep step{StepKind::address_gained, "", "", "", address, first ? "nobody had it before" : "from now on"};
       if (!first) step.at = now_;
       emit(std::move(step), winner);
     }
@@ -468,7 +468,7 @@ class Reconciler {
   }
 
   void lose(std::size_t at, const std::string& address, std::string reason) {
-    Step step{StepKind::address_lost, "", "", address, "", std::move(reason)};
+    SyncStep step{StepKind::address_lost, "", "", address, "", std::move(reason)};
     step.at = now_;
     emit(std::move(step), at);
   }
@@ -489,7 +489,7 @@ class Reconciler {
   const DirectoryState& state_;
   const SyncPolicy& policy_;
   const Time now_;
-  Plan plan_;
+  SyncPlan plan_;
   std::unordered_map<std::string, std::size_t> by_id_, by_object_;
   Index by_anchor_, by_sid_, by_account_, by_primary_, by_name_;
   std::vector<Taken> taken_;
@@ -513,11 +513,11 @@ std::string person_id(const std::string& directory, const std::string& object) {
   return base64url_encode(digest.view().substr(0, 16));
 }
 
-Plan reconcile(const std::vector<Person>& known, const std::string& directory, const DirectoryState& state, const SyncPolicy& policy, Time now) {
+SyncPlan reconcile(const std::vector<Person>& known, const std::string& directory, const DirectoryState& state, const SyncPolicy& policy, Time now) {
   return Reconciler(known, directory, state, policy, now).run();
 }
 
-void apply_step(const Step& step, Person& person) {
+void apply_step(const SyncStep& step, Person& person) {
   switch (step.kind) {
     case StepKind::create:
       person.id = step.person;
@@ -560,7 +560,7 @@ void apply_step(const Step& step, Person& person) {
   }
 }
 
-std::vector<Person> apply_plan(const Plan& plan, const std::vector<Person>& known) {
+std::vector<Person> apply_plan(const SyncPlan& plan, const std::vector<Person>& known) {
   std::unordered_map<std::string, const Person*> before;
   for (const auto& person : known) before[person.id] = &person;
   std::vector<Person> out;

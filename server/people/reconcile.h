@@ -51,7 +51,7 @@ enum class StepKind : std::uint8_t {
 };
 std::string_view to_string(StepKind kind);
 
-struct Step {
+struct SyncStep {
   StepKind kind;
   std::string person;     // id; "" when there is none yet (a conflict about an object that was not taken)
   std::string object;     // the directory's immutable id, when one is behind it
@@ -63,21 +63,21 @@ struct Step {
   std::vector<std::string> list;        // groups
 };
 
-struct Plan {
+struct SyncPlan {
   std::string directory;
   Time at;
-  std::vector<Step> steps;
+  std::vector<SyncStep> steps;
   std::map<std::string, std::uint64_t> ignored;  // by reason
   std::uint64_t seen = 0, unchanged = 0;
   std::uint64_t losses = 0, losses_allowed = 0;
   bool stopped = false;  // by losses: executed only when confirmed
 };
 
-Plan reconcile(const std::vector<Person>& known, const std::string& directory, const DirectoryState& state, const SyncPolicy& policy, Time now);
+SyncPlan reconcile(const std::vector<Person>& known, const std::string& directory, const DirectoryState& state, const SyncPolicy& policy, Time now);
 // Applies one step. `person` is the step's person; for `create` an empty one.
-void apply_step(const Step& step, Person& person);
+void apply_step(const SyncStep& step, Person& person);
 // All of a plan: the people that changed, each once, in the order of their first step.
-std::vector<Person> apply_plan(const Plan& plan, const std::vector<Person>& known);
+std::vector<Person> apply_plan(const SyncPlan& plan, const std::vector<Person>& known);
 
 // The id of the person that is made for this object. The same object gives the same person, whoever asks.
 std::string person_id(const std::string& directory, const std::string& object);

@@ -109,7 +109,7 @@ export class SambaDomain {
     await this.run();
   }
   async run() {
-    this.process = spawn('samba', ['-i', '--debug-stdout', '-M', 'single', '-s', this.config], { stdio: 'ignore' });
+    this.process = spawn('samba', ['-i', '--debug-stdout', '-M', 'single', '-s', this.config], { stdio: ['pipe', 'ignore', 'ignore'] });
     await until(() => { try { this.client('ldapsearch', ['-b', this.base, '-s', 'base', 'dn']); return true; } catch { return false; } }, 'samba does not answer', 60);
   }
   client(program, args, input) {

@@ -102,8 +102,7 @@ test('OpenLDAP', { skip: OpenLdap.unavailable }, async (t) => {
     for (let n = 100; n < 300; ++n) ldap.remove(`p${n}`);
     const stopped = await daemon.call('POST', `${tenant.at}/directories/${id}/sync`, { token: tenant.admin, json: { complete: true } });
     assert.equal(stopped.status, 409, stopped.body.toString());
-    assert.equal(stopped.json.code, 'held');
-    assert.match(stopped.json.detail, /200 people/u);
+      assert.match(stopped.json.detail, /200 people/u);
     assert.equal((await named('p100@arch.test')).state, 'active');
     await asAdmin(`directories/${id}/sync`, 'POST', { complete: true, confirm_losses: true });
     assert.equal((await everybody()).filter((one) => one.state === 'orphaned').length, 201);
@@ -195,7 +194,7 @@ test('a table, and a local user who is taken over by it', async () => {
   const done = await ask(`directories/${id}/sync`);
   assert.equal(done.counts.conflict, 2, 'info@x.test is claimed twice');
   const people = (await ask('people', 'GET')).items;
-  assert.equal(people.find((one) => one.name === 'anna@x.test').id, local.id);
+  assert.equal(people.find((one) => one.name?.toLowerCase() === 'anna@x.test').id, local.id);
   assert.equal(people.find((one) => one.display_name === 'Room').kind, 'room');
   assert.ok(people.every((one) => one.addresses.every(({ address }) => address !== 'info@x.test')));
   await ask(`directories/${id}`, 'PATCH', { decisions: { 'info@x.test': '2' } });

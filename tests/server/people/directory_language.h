@@ -44,18 +44,18 @@ class Office {
  public:
   explicit Office(std::string directory = "d") : directory_(std::move(directory)) { policy.losses_share_max = 1; }
 
-  Plan plan(const DirectoryState& state, Time at) const { return reconcile(people, directory_, state, policy, at); }
-  Plan sync(const DirectoryState& state, Time at) {
+  SyncPlan plan(const DirectoryState& state, Time at) const { return reconcile(people, directory_, state, policy, at); }
+  SyncPlan sync(const DirectoryState& state, Time at) {
     auto made = plan(state, at);
     execute(made);
     return made;
   }
-  Plan sync(std::vector<DirectoryEntry> entries, Time at) {
+  SyncPlan sync(std::vector<DirectoryEntry> entries, Time at) {
     DirectoryState state;
     state.entries = std::move(entries);
     return sync(state, at);
   }
-  void execute(const Plan& made) {
+  void execute(const SyncPlan& made) {
     for (auto& person : apply_plan(made, people)) {
       const auto found = std::find_if(people.begin(), people.end(), [&](const Person& one) { return one.id == person.id; });
       if (found == people.end()) people.push_back(person);
@@ -82,13 +82,13 @@ class Office {
   std::string directory_;
 };
 
-inline std::vector<std::string> kinds_of(const Plan& plan) {
+inline std::vector<std::string> kinds_of(const SyncPlan& plan) {
   std::vector<std::string> out;
   for (const auto& step : plan.steps) out.emplace_back(to_string(step.kind));
   return out;
 }
-inline bool has(const Plan& plan, StepKind kind) {
-  return std::any_of(plan.steps.begin(), plan.steps.end(), [&](const Step& step) { return step.kind == kind; });
+inline bool has(const SyncPlan& plan, StepKind kind) {
+  return std::any_of(plan.steps.begin(), plan.steps.end(), [&](const SyncStep& step) { return step.kind == kind; });
 }
 
 }  // namespace kopial

@@ -9,7 +9,7 @@ namespace {
 
 using enum DirectoryKind;
 
-Plan sync_entries(Office& office, const std::string& directory, std::vector<DirectoryEntry> entries, Time at) {
+SyncPlan sync_entries(Office& office, const std::string& directory, std::vector<DirectoryEntry> entries, Time at) {
   office.turn_to(directory);
   return office.sync(std::move(entries), at);
 }

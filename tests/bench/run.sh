@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Every number of the project, as ratios measured in one run on this machine.
-#   tests/bench/run.sh [import] [graph] [search] [size]      all four when none is named
+#   tests/bench/run.sh [import] [graph] [ews] [search] [size]      all when none is named
 #
 # KOPIAL_BENCH_MESSAGES (10000), KOPIAL_BENCH_SEARCH_MESSAGES (100000) and KOPIAL_BENCH_ROUNDS (3) scale it; the work folder is
 # made under $TMPDIR and removed, unless KOPIAL_BENCH_FOLDER names one to keep (its sets are then used again).
 source "$(dirname "${BASH_SOURCE[0]}")/../../packaging/lib/common.sh"
 source "$root/packaging/lib/daemon.sh"
 
-wanted=${*:-import graph search size}
+wanted=${*:-import graph ews search size}
 messages=${KOPIAL_BENCH_MESSAGES:-10000} search_messages=${KOPIAL_BENCH_SEARCH_MESSAGES:-100000} rounds=${KOPIAL_BENCH_ROUNDS:-3}
 install_packages "${build_packages[@]}" notmuch libnotmuch-dev zstd
 provide_node
@@ -103,6 +103,32 @@ bench_graph() {
   KOPIAL_TOKEN=$admin_token "$build/bin/kopial" profile run "$profile" --tenant bench >>"$work/run.log" || die "the second run failed"
   b=$(seconds)
   printf 'graph, second run with nothing new: %.1f s; %s messages in the archive\n' "$(awk -v a="$a" -v b="$b" 'BEGIN{print b-a}')" "$total"
+  stop_all
+}
+
+bench_ews() {
+  local mailboxes=4 each=${KOPIAL_BENCH_EWS_MESSAGES:-1500} a b credential profile
+  (cd "$root/tests/doubles/exchange" && { [ -d node_modules ] || npm ci --no-audit --no-fund --silent; })
+  fresh_daemon "$work/data"
+  # Without the schema: what is measured is the connector, the pipeline and the store, and not the double's validation.
+  rm -f "$work/exchange.json"
+  node "$root/tests/doubles/exchange/server.mjs" --listen 127.0.0.1:0 --ready-file "$work/exchange.json" --schema "" \
+    --synthetic "{\"mailboxes\":$mailboxes,\"messages\":$each,\"mean_bytes\":76800,\"seed\":1}" >"$work/exchange.log" 2>&1 &
+  pids+=($!)
+  until [ -s "$work/exchange.json" ]; do sleep 0.1; done
+  credential=$(api POST /tenants/bench/credentials "$(jq -c --rawfile ca "$(jq -r .ca_file "$work/exchange.json")" \
+    '{kind: "exchange", ews_url: .url, auth: "basic", username, password, ca_pem: $ca}' "$work/exchange.json")" | jq -r .id)
+  profile=$(api POST /tenants/bench/profiles "{\"name\":\"Exchange\",\"kind\":\"ews\",\"credential\":\"$credential\"}" | jq -r .id)
+  a=$(seconds)
+  KOPIAL_TOKEN=$admin_token "$build/bin/kopial" profile run "$profile" --tenant bench >"$work/run.log" || { tail -5 "$work/run.log"; die "the run failed"; }
+  b=$(seconds)
+  printf 'ews: %s messages of 75 KB mean in %.1f s = %s/s; resident memory at its highest %s MiB\n' "$((mailboxes * each))" \
+    "$(awk -v a="$a" -v b="$b" 'BEGIN{print b-a}')" "$(per_second $((mailboxes * each)) "$a" "$b")" \
+    "$(awk '/VmHWM/{print int($2/1024)}' "/proc/$daemon_pid/status")"
+  a=$(seconds)
+  KOPIAL_TOKEN=$admin_token "$build/bin/kopial" profile run "$profile" --tenant bench >>"$work/run.log" || die "the second run failed"
+  b=$(seconds)
+  printf 'ews, second run with nothing new: %.1f s\n' "$(awk -v a="$a" -v b="$b" 'BEGIN{print b-a}')"
   stop_all
 }
 

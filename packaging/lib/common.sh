@@ -13,7 +13,8 @@ build_packages=(
   libgmime-3.0-dev libcurl4-openssl-dev libgtest-dev libgmock-dev libbenchmark-dev libzstd-dev libicu-dev libxml2-dev libkrb5-dev
   libspdlog-dev libfmt-dev libcli11-dev libtomlplusplus-dev libargon2-dev prometheus-cpp-dev libldap-dev)
 # What the tests drive.
-test_packages=(chromium zstd python3-exchangelib davmail slapd ldap-utils samba samba-dsdb-modules samba-ad-provision winbind)
+test_packages=(chromium zstd python3-exchangelib davmail slapd ldap-utils samba samba-dsdb-modules samba-ad-provision winbind python3-samba
+  krb5-user iproute2 apache2 libapache2-mod-auth-gssapi)
 
 # install_packages NAME...: from Debian, and only what is missing.
 install_packages() {

@@ -1,6 +1,7 @@
 // An Exchange Server at its worst: runs end honest, nothing is lost, nothing is there twice, and no request breaks a back-off or the schema.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { schemaFolder } from '../doubles/exchange/server.mjs';
 import { Daemon, startDouble, until } from '../support/daemon.mjs';
 
 const synthetic = { mailboxes: 2, messages: 300, folders: 3, mean_bytes: 6000, seed: 11 };
@@ -34,6 +35,7 @@ async function withManners() {
   assert.equal(stats.early_requests, 0);
   assert.ok(stats.max_concurrent <= 4, `${stats.max_concurrent} at once`);
   assert.equal(stats.over_limit, 0);
+  assert.equal(stats.validating, schemaFolder() !== '', 'the schema is there and is not held against requests');
   assert.deepEqual(stats.violations, []);
   return stats;
 }

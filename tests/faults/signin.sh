@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Signing in to a real server with Kerberos and with NTLM: Samba is the domain and its KDC, Apache is the front that demands it (mod_auth_gssapi,
-# and gss-ntlmssp), the Exchange double is behind. In a network namespace of its own, because a domain controller wants its ports.
+# Signing in to a real server with Kerberos: Samba is the domain and its KDC, Apache is the front that demands it (mod_auth_gssapi), the Exchange
+# double is behind. In a network namespace of its own, because a domain controller wants its ports.
 source "$(dirname "${BASH_SOURCE[0]}")/../../packaging/lib/common.sh"
 provide_node
-needed=(samba krb5-user apache2 libapache2-mod-auth-gssapi gss-ntlmssp)
+needed=(samba krb5-user apache2 libapache2-mod-auth-gssapi)
 for package in "${needed[@]}"; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || { echo "SKIPPED: $package is not installed; this test needs: ${needed[*]}"; exit 0; }
 done
@@ -63,7 +63,6 @@ node server.mjs --listen 127.0.0.1:9443 --ready-file "$work/double.json" --synth
 pids+=($!)
 until [ -s "$work/double.json" ]; do sleep 0.1; done
 modules=/usr/lib/apache2/modules
-printf 'ARCH:alice:Passw0rd!a\n' >"$work/ntlm.users"; chmod 644 "$work/ntlm.users"
 front() { # PORT NAME DIRECTIVES
   cat >"$work/$2.conf" <<END
 ServerRoot $work
@@ -90,15 +89,13 @@ MaxKeepAliveRequests 0
   ProxyPass https://127.0.0.1:9443/EWS
 </Location>
 END
-  NTLM_USER_FILE=$work/ntlm.users KRB5_KTNAME=$work/http.keytab apache2 -f "$work/$2.conf" -DFOREGROUND >"$work/$2.log" 2>&1 &
+  KRB5_KTNAME=$work/http.keytab apache2 -f "$work/$2.conf" -DFOREGROUND >"$work/$2.log" 2>&1 &
   pids+=($!)
   for _ in $(seq 100); do curl -sk "https://localhost:$1/" -o /dev/null && return; sleep 0.1; done
   cat "$work/$2.log" "$work/$2.error.log" 2>/dev/null; die "Apache for $2 does not start"
 }
 front 9001 kerberos "GssapiCredStore keytab:$work/http.keytab
   GssapiAllowedMech krb5"
-front 9002 ntlm 'GssapiAllowedMech ntlmssp
-  GssapiConnectionBound On'
 
 say 'Through the daemon'
 SIGNIN_WORK=$work node --test "$root/tests/faults/signin.test.mjs" || { tail -n 5 "$work"/*.error.log; exit 1; }

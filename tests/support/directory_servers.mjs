@@ -114,7 +114,7 @@ export class SambaDomain {
   }
   client(program, args, input) {
     return execFileSync(program, ['-x', '-o', 'ldif-wrap=no', '-H', 'ldaps://127.0.0.1', '-D', 'administrator@arch.test', '-w', 'Passw0rd!x', ...args], { input, stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-      env: { ...process.env, LDAPNOINIT: '1', LDAPTLS_CACERT: join(this.folder, 'certificate.pem') }, maxBuffer: 1 << 28 }).toString();
+      env: { ...process.env, LDAPTLS_CACERT: join(this.folder, 'certificate.pem') }, maxBuffer: 1 << 28 }).toString();
   }
   // Over LDAP, as an administrator would.
   user(sam, { cn = sam, upn = `${sam}@arch.test`, proxies = [`SMTP:${sam}@arch.test`], password = `${sam}-Passw0rd!1`, disabled = false } = {}) {

@@ -181,8 +181,7 @@ export class Ews {
     return this.#each('CreateFolder', body.child('Folders').children, (wanted) => {
       const { mailbox, folder } = this.#folder(body.child('ParentFolderId').children[0], user), name = wanted.child('DisplayName').text;
       if (mailbox.children(folder.id).some((one) => one.name.toLowerCase() === name.toLowerCase())) throw new Refusal('ErrorFolderExists', 'A folder with the specified name already exists.');
-      const path = [mailbox.path(folder), name].filter(Boolean).join('/');
-      const made = mailbox.folder(path, { root: folder.root });
+      const made = mailbox.create(folder, name);
       return done('CreateFolder', `<m:Folders><t:Folder><t:FolderId Id="${made.id}" ChangeKey="${made.changeKey}"/></t:Folder></m:Folders>`);
     }, '<m:Folders/>');
   }

@@ -47,6 +47,9 @@ export class Mailbox {
     return at;
   }
 
+  // A name may have a '/' in it.
+  create(parent, name) { return this.#addFolder({ name, parent: parent.id, root: parent.root }); }
+
   children(id) { return [...this.folders.values()].filter((one) => one.parent === id); }
 
   named(name) {

@@ -166,6 +166,9 @@ Result<std::optional<Bytes>> Database::peek(const std::filesystem::path& folder,
   rocksdb::DB* opened = nullptr;
   rocksdb::DBOptions options;
   options.info_log_level = rocksdb::FATAL_LEVEL;
+  // As when it was written: without it RocksDB wants to strike the logs from a manifest that names them, which a reader cannot, and
+  // Debian's build ends the process over that.
+  options.track_and_verify_wals_in_manifest = true;
   const auto status = rocksdb::DB::OpenForReadOnly(options, folder.string(), descriptors, &handles, &opened);
   if (!status.ok()) return to_error(status, fmt::format("opening the store in {} to read", folder.string()));
   const std::unique_ptr<rocksdb::DB> db(opened);

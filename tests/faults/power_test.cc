@@ -9,6 +9,8 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <cstdlib>
 #include <random>
@@ -24,6 +26,11 @@ namespace {
 constexpr std::uint32_t kNoLogFlush = 2;
 constexpr unsigned long kShutdown = _IOR('X', 125, std::uint32_t);
 constexpr int kCutsOfOneDisk = 15;
+
+std::string only_tried(std::string lines) {
+  std::transform(lines.begin(), lines.end(), lines.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return lines;
+}
 
 int shell(const std::string& command) { return std::system((command + " >/dev/null 2>&1").c_str()); }
 
@@ -90,8 +97,14 @@ class PowerTest : public ::testing::Test {
       const bool early = i % 8 == 7;
       if (!early && !child.wait_for_output(1 + random() % 3000)) return {fmt::format("the process ended by itself with {}", (child.kill(), child.exit_code()))};
       std::this_thread::sleep_for(std::chrono::microseconds(random() % 30'000));  // The moment is the subject.
+      // A machine without power tells nobody anything. This process lives on for a moment on a disk that is gone, and ext4 may answer a
+      // sync that is under way just then with success although its journal can no longer be written; so what it says after the cut counts
+      // as tried, not as acknowledged.
+      const auto told = child.said().rfind('\n') + 1;
       if (!disk->cut_power()) return {"the power could not be cut"};
-      ledger.read(child.kill());
+      const auto all = child.kill();
+      ledger.read(all.substr(0, told));
+      ledger.read(only_tried(all.substr(told)));
       if (!ledger.fates().empty()) next = ledger.fates().rbegin()->first + 1;
       disk->unmount();
       if (const auto why = disk->mount(); !why.empty()) return {"after the cut: " + why};

@@ -1,6 +1,7 @@
 #include "tests/faults/process.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -41,6 +42,14 @@ bool Process::wait_for_output(std::size_t bytes) {
     output_.append(buffer, static_cast<std::size_t>(got));
   }
   return true;
+}
+
+const std::string& Process::said() {
+  pollfd waiting{pipe_, POLLIN, 0};
+  while (::poll(&waiting, 1, 0) == 1 && (waiting.revents & POLLIN) != 0) {
+    if (!wait_for_output(output_.size() + 1)) break;
+  }
+  return output_;
 }
 
 std::string Process::kill() {

@@ -19,6 +19,8 @@ class Process {
 
   // Waits until it has said `bytes` bytes or has ended; false when it ended first.
   bool wait_for_output(std::size_t bytes);
+  // Everything it has said by now, without waiting.
+  const std::string& said();
   // Kills it with SIGKILL, waits for its end, and gives all it said. How it ended by itself, if it did, is in `exit_code`.
   std::string kill();
   int exit_code() const { return exit_code_; }

@@ -17,6 +17,13 @@ namespace fs = std::filesystem;
 constexpr std::size_t kDepthMax = 64;
 constexpr std::size_t kFindingsMax = 1000;
 
+// What mail programs keep beside the mail they index: no mail in it, and nothing to tell about each of its files.
+constexpr std::string_view kIndexFolders[] = {".notmuch", ".mu"};
+
+bool is_index(const fs::path& directory) {
+  return std::find(std::begin(kIndexFolders), std::end(kIndexFolders), directory.filename().string()) != std::end(kIndexFolders);
+}
+
 Time modified_at(const fs::path& path) {
   struct stat facts {};
   if (::stat(path.c_str(), &facts) != 0) return Time{};
@@ -37,6 +44,7 @@ class Walk {
       : bytes_max_(bytes_max), take_(take), stop_(std::move(stop)) {}
 
   Result<void> enter(const fs::path& directory, const std::string& folder, std::size_t depth) {
+    if (depth > 0 && is_index(directory)) return {};
     if (depth > kDepthMax) return find(directory, "lies too deep and was left out"), Result<void>();
     if (files::is_maildir(directory)) return maildir(directory, folder, depth);
     std::error_code bad;

@@ -312,8 +312,10 @@ class Care final : public CareService {
       live->job.ended_at = clock_.now();
       if (!done) {
         live->job.error = done.error().message;
-        live->job.state = done.error().code == ErrorCode::cancelled ? CareState::cancelled : CareState::failed;
-        spdlog::error("tenant {}: the {} failed: {}", live->slug, live->job.kind, live->job.error);
+        const bool cancelled = done.error().code == ErrorCode::cancelled;  // an orderly stop of the daemon is one
+        live->job.state = cancelled ? CareState::cancelled : CareState::failed;
+        if (cancelled) spdlog::info("tenant {}: {}: {}", live->slug, live->job.kind, live->job.error);
+        else spdlog::error("tenant {}: the {} failed: {}", live->slug, live->job.kind, live->job.error);
       } else {
         live->job.state = live->job.findings.empty() ? CareState::succeeded : CareState::findings;
         spdlog::info("tenant {}: {}: {}", live->slug, live->job.kind, live->job.text);

@@ -148,8 +148,8 @@ class Daemon final : public App {
 }  // namespace
 
 Result<std::unique_ptr<App>> App::start(Settings settings, Clock& clock) {
-  // Half of the memory is for caches and write buffers; the other half for what is under way.
-  auto budget = SharedBudget::make(settings.limits.memory_bytes_max / 2);
+  // A quarter of the memory is for caches and write buffers; the rest for messages under way and for what the index gathers between commits.
+  auto budget = SharedBudget::make(settings.limits.memory_bytes_max / 4);
   auto system = open_system_store(settings, budget);
   if (!system) return system.error();
   auto daemon = std::make_unique<Daemon>(std::move(settings), clock, std::move(budget), *std::move(system));

@@ -1,8 +1,8 @@
 # Asio and Beast live behind server/http and are compiled once, with their headers precompiled.
-add_library(kopial_http STATIC http/asio_impl.cc http/message.cc http/server.cc http/wire.cc)
+add_library(kopial_http STATIC http/asio_impl.cc http/byte_range.cc http/message.cc http/server.cc http/wire.cc)
 target_link_libraries(kopial_http PUBLIC kopial_base PRIVATE kopial_crypto Boost::json OpenSSL::SSL Threads::Threads)
 target_precompile_headers(kopial_http PRIVATE http/asio.h)
-set_source_files_properties(http/message.cc PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+set_source_files_properties(http/byte_range.cc http/message.cc PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
 kopial_target(kopial_http)
 
 # The OpenAPI document is part of the program: what it serves is what it was built with.

@@ -13,9 +13,10 @@ Error unreadable(Family family) {
 
 }  // namespace
 
-BatchBuilder::BatchBuilder(const Database& database, const Names& names, const State& state, Time now)
+BatchBuilder::BatchBuilder(const Database& database, const Names& names, const PartStore& parts, const State& state, Time now)
     : database_(database),
       names_(names),
+      parts_(parts),
       before_(state),
       state_(state),
       now_(now),
@@ -153,7 +154,7 @@ Result<void> BatchBuilder::keep_parts(const PreparedMessage& message) {
     if (!count) return count.error();
     if (!*count) {
       if (!part.stored) return Error{ErrorCode::unavailable, "a part went away while a message with it was being archived; repeat"};
-      put(kParts, part.key.view(), *part.stored);
+      parts_.put(rows_, part.key, *part.stored);
     }
     put(kPartReferences, part.key.view(), encode_number(count->value_or(0) + references[part.key]));
   }

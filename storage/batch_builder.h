@@ -20,7 +20,7 @@ namespace kopial {
 // For one thread at a time. After an `add` failed the builder holds half of a batch and must be thrown away.
 class BatchBuilder {
  public:
-  BatchBuilder(const Database& database, const Names& names, const State& state, Time now);
+  BatchBuilder(const Database& database, const Names& names, const PartStore& parts, const State& state, Time now);
 
   Result<BatchOutcome> add(const PreparedBatch& batch);
   // In batch_erasure.cc. To be the only thing in its batch. `seen_rows`: further rows that name one of the messages. Fails with
@@ -81,6 +81,7 @@ class BatchBuilder {
 
   const Database& database_;
   const Names& names_;
+  const PartStore& parts_;
   const State before_;
   State state_;
   const Time now_;

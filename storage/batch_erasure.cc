@@ -113,7 +113,7 @@ Result<void> BatchBuilder::release_part(const PartKey& key, std::uint64_t refere
     return {};
   }
   remove(kPartReferences, key.view());
-  remove(kParts, key.view());
+  if (auto removed = parts_.remove(rows_, key); !removed) return removed;
   ++outcome.parts;
   return {};
 }

@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "storage/crypto/digest.h"
+#include "storage/rebuilder.h"
 
 namespace kopial {
 namespace {
@@ -42,9 +43,9 @@ class SharedWork {
 
 }  // namespace
 
-Preparer::Preparer(const Database& database, const Names& names, const BlobCoder& coder, DictionaryTrainer& trainer,
+Preparer::Preparer(const Database& database, const Names& names, const BlobCoder& coder, const PartStore& parts, DictionaryTrainer& trainer,
                    std::size_t threads)
-    : database_(database), names_(names), coder_(coder), trainer_(trainer), helpers_(threads > 1 ? threads - 1 : 0) {
+    : database_(database), names_(names), coder_(coder), parts_(parts), trainer_(trainer), helpers_(threads > 1 ? threads - 1 : 0) {
   if (helpers_ > 0) workers_ = std::make_unique<WorkerPool>("store", helpers_, kQueuedJobsMax);
 }
 
@@ -71,7 +72,7 @@ Result<PreparedBatch> Preparer::prepare(Batch batch) {
     out.seen = std::move(intake.seen);
     out.change_key = std::move(intake.change_key);
     prepared.bytes += 1024 + out.message.recipe.size();
-    for (const auto& part : out.message.parts) prepared.bytes += part.stored ? part.stored->size() : 0;
+    for (const auto& part : out.message.parts) prepared.bytes += part.stored ? part.stored->bytes() : 0;
   }
   for (auto& item : batch.quarantined) {
     PreparedQuarantine& out = prepared.quarantined.emplace_back();
@@ -131,10 +132,9 @@ Result<std::optional<PreparedMessage>> Preparer::pack(BytesView raw, Split split
     auto known = database_.contains(kPartReferences, part.key.view());
     if (!known) return known.error();
     if (*known) continue;
-    part.stored = coder_.store(BlobKind::part, content);
-    const auto loaded = coder_.load(*part.stored, content.size());
-    if (!loaded || *loaded != content) return std::optional<PreparedMessage>();
-    if (part.stored->size() < content.size()) trainer_.offer(BlobKind::part, content);
+    part.stored = parts_.make(content);
+    if (!part.stored) return std::optional<PreparedMessage>();
+    if (part.stored->bytes() < content.size()) trainer_.offer(BlobKind::part, content);
   }
 
   const Bytes plain = encode_recipe(split.recipe);
@@ -143,9 +143,16 @@ Result<std::optional<PreparedMessage>> Preparer::pack(BytesView raw, Split split
   if (!loaded) return std::optional<PreparedMessage>();
   const auto recipe = decode_recipe(*loaded);
   if (!recipe) return std::optional<PreparedMessage>();
-  const auto rebuilt =
-      rebuild(*recipe, raw.size(), [&](const PartKey& key) -> Result<Bytes> { return Bytes(contents.at(key)); });
-  if (!rebuilt || *rebuilt != raw) return std::optional<PreparedMessage>();
+  Rebuilder rebuilder(*recipe, [&](const Step& step, std::uint64_t offset, std::uint64_t size) -> Result<Bytes> {
+    return Bytes(contents.at(step.part).substr(offset, size));
+  });
+  if (!rebuilder.open(raw.size())) return std::optional<PreparedMessage>();
+  std::size_t compared = 0;
+  while (compared < raw.size()) {
+    const auto piece = rebuilder.next();
+    if (!piece || piece->empty() || raw.substr(compared, piece->size()) != *piece) return std::optional<PreparedMessage>();
+    compared += piece->size();
+  }
   trainer_.offer(BlobKind::recipe, plain);
   return std::optional<PreparedMessage>(std::move(message));
 }

@@ -11,6 +11,7 @@
 #include "storage/blob_coder.h"
 #include "storage/dictionary_trainer.h"
 #include "storage/layout.h"
+#include "storage/part_store.h"
 #include "storage/splitter.h"
 #include "storage/tenant_store.h"
 
@@ -18,7 +19,7 @@ namespace kopial {
 
 struct PreparedPart {
   PartKey key;
-  std::optional<Bytes> stored;  // nullopt: it was in the store already
+  std::optional<StoredPart> stored;  // nullopt: it was in the store already
 };
 
 struct PreparedMessage {
@@ -73,7 +74,7 @@ struct PreparedBatch {
 // Thread-safe.
 class Preparer {
  public:
-  Preparer(const Database& database, const Names& names, const BlobCoder& coder, DictionaryTrainer& trainer,
+  Preparer(const Database& database, const Names& names, const BlobCoder& coder, const PartStore& parts, DictionaryTrainer& trainer,
            std::size_t threads);
 
   // Takes the batch's messages apart, several at a time. Fails as reading the store fails.
@@ -87,6 +88,7 @@ class Preparer {
   const Database& database_;
   const Names& names_;
   const BlobCoder& coder_;
+  const PartStore& parts_;
   DictionaryTrainer& trainer_;
   std::unique_ptr<WorkerPool> workers_;  // null: everything on the caller's thread
   const std::size_t helpers_;

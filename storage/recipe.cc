@@ -35,7 +35,7 @@ Result<Recipe> decode_recipe(BytesView bytes) {
   for (std::uint64_t i = 0; i < count; ++i) {
     Step step;
     const auto kind = in.u8();
-    if (kind > static_cast<std::uint8_t>(Step::Kind::quoted_printable)) return broken();
+    if (kind > static_cast<std::uint8_t>(Step::Kind::stretch)) return broken();
     step.kind = static_cast<Step::Kind>(kind);
     step.size = in.varint();
     if (step.kind != Step::Kind::literal) {
@@ -72,7 +72,8 @@ Result<Bytes> rebuild(const Recipe& recipe, std::uint64_t raw_bytes, const PartS
       if (part->size() != step.size) return Error{ErrorCode::corrupt, "a part has another size than its recipe says"};
       switch (step.kind) {
         case Step::Kind::literal:
-        case Step::Kind::plain: raw += *part; break;
+        case Step::Kind::plain:
+        case Step::Kind::stretch: raw += *part; break;
         case Step::Kind::base64:
           if (step.base64.line_chars % 4 != 0) return broken();
           write_base64(*part, step.base64, raw);

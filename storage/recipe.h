@@ -2,9 +2,9 @@
 //
 // A recipe as bytes:
 //   varint  number of steps, then each step:
-//     u8      kind: 0 literal, 1 part as it is, 2 part in base64, 3 part in quoted-printable
+//     u8      kind: 0 literal, 1 leaf as it is, 2 leaf in base64, 3 leaf in quoted-printable, 4 part that is no leaf's body
 //     varint  size: of the literal, or of the part's decoded bytes
-//     32      the part's key                                     (kinds 1 to 3)
+//     32      the part's key                                     (kinds 1 to 4)
 //     varint  characters in a line, u8 flags: 1 CRLF, 2 ended    (kind 2)
 //     blob    the form, see transfer_form.h                      (kind 3)
 //   the literals' bytes, one after the other, to the end
@@ -24,7 +24,7 @@ namespace kopial {
 using PartKey = Digest;  // HMAC-SHA256 of the decoded bytes, under a key of the tenant's
 
 struct Step {
-  enum class Kind : std::uint8_t { literal = 0, plain = 1, base64 = 2, quoted_printable = 3 };
+  enum class Kind : std::uint8_t { literal = 0, plain = 1, base64 = 2, quoted_printable = 3, stretch = 4 };
   Kind kind = Kind::literal;
   std::uint64_t size = 0;
   PartKey part;

@@ -13,13 +13,16 @@ set(KOPIAL_STORAGE_SOURCES
   file_copy.cc
   layout.cc
   live_files.cc
+  part_store.cc
   preparer.cc
+  rebuilder.cc
   recipe.cc
   record_book.cc
   scrubber.cc
   shared_budget.cc
   splitter.cc
   store_format.cc
+  stored_copy.cc
   system_store.cc
   tenant_check.cc
   tenant_reader.cc

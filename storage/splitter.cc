@@ -26,7 +26,7 @@ class Splitter {
         part.decoded = true;
         part.owned = std::move(run->decoded);
       }
-    } else if (entity.encoding == TransferEncoding::quoted_printable) {
+    } else if (entity.encoding == TransferEncoding::quoted_printable && bytes.size() <= kQuotedPrintableBytesMax) {
       if (auto run = read_quoted_printable(bytes)) {
         step.kind = Step::Kind::quoted_printable;
         step.quoted_printable = std::move(run->form);
@@ -52,7 +52,7 @@ class Splitter {
     if (bytes.empty()) return;
     if (bytes.size() > kLiteralBytesMax) {
       Step step;
-      step.kind = Step::Kind::plain;
+      step.kind = Step::Kind::stretch;
       SplitPart part;
       part.seen = bytes;
       add(std::move(step), std::move(part));
@@ -93,7 +93,7 @@ Split split_whole(BytesView raw) {
   Split whole;
   if (raw.empty()) return whole;
   Step step;
-  step.kind = Step::Kind::plain;
+  step.kind = Step::Kind::stretch;
   step.size = raw.size();
   whole.recipe.steps.push_back(std::move(step));
   whole.parts.push_back({false, {}, raw});

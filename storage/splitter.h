@@ -27,6 +27,9 @@ inline constexpr std::size_t kPartBytesMin = 2048;
 // Longer stretches that belong to no leaf (a huge preamble, an opaque multipart) become parts, so that recipes stay small.
 inline constexpr std::size_t kLiteralBytesMax = 32 << 10;
 
+// Quoted-printable can only be put back from the beginning. What is longer stays encoded, so that it can be read in pieces.
+inline constexpr std::size_t kQuotedPrintableBytesMax = 2 << 20;
+
 Split split(BytesView raw, const Structure& structure);
 // The message as one part: the form that always rebuilds.
 Split split_whole(BytesView raw);

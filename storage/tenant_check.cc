@@ -65,16 +65,25 @@ class Check {
     if (auto status = rows.status(); !status) return status;
     expect(counted == references_, "the references of {} parts are recorded, and {} are used, or their counts differ",
            counted.size(), references_.size());
-    std::size_t stored = 0;
+    std::size_t stored = 0, chunks = 0, named = 0;
+    std::optional<PartKey> last;
     auto blobs = all(kParts);
     for (; blobs.valid(); blobs.next()) {
+      const auto key = PartKey::from_bytes(blobs.key().substr(0, sizeof(PartKey::bytes)));
+      if (key && blobs.key().size() > sizeof(PartKey::bytes)) {  // A chunk of a large part, behind its head.
+        expect(last && *key == *last, "a chunk of part {} is left of a part that is not there", key->hex());
+        ++chunks;
+        continue;
+      }
       ++stored;
-      const auto key = PartKey::from_bytes(blobs.key());
+      last = key;
       expect(key && references_.contains(*key), "part {}: nothing uses it", hex_encode(blobs.key()));
       if (!key) continue;
       const auto bytes = reader_.part(*key);
+      if (bytes && bytes->size() > kChunkBytes) named += (bytes->size() + kChunkBytes - 1) / kChunkBytes;
       expect(bytes && names_.part(*bytes) == *key, "part {}: its bytes do not match its name", key->hex());
     }
+    expect(chunks == named, "{} chunks of large parts are stored and {} used", chunks, named);
     expect(stored == references_.size(), "{} parts are stored and {} used", stored, references_.size());
     return blobs.status();
   }

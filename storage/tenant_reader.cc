@@ -34,13 +34,7 @@ Result<std::optional<Value>> TenantReader::read(Family family, BytesView key,
 
 // --- copies
 
-Result<Bytes> TenantReader::part(const PartKey& key) const {
-  auto stored = database_.get(kParts, key.view());
-  if (!stored) return stored.error();
-  if (!*stored) return Error{ErrorCode::corrupt, "a part is missing"};
-  // A limit lowered after the part came in must not make it unreadable.
-  return coder_.load(**stored, std::max<std::uint64_t>(message_bytes_max_, 1ull << 32));
-}
+Result<Bytes> TenantReader::part(const PartKey& key) const { return parts_.whole(key); }
 
 Result<Recipe> TenantReader::recipe(const CopyValue& copy) const {
   auto plain = coder_.load(copy.recipe, 2 * copy.raw_bytes + kRecipeOverheadMax);
@@ -71,6 +65,17 @@ Result<std::optional<Bytes>> TenantReader::raw(const CopyId& copy) const {
     return Error{ErrorCode::corrupt, fmt::format("copy {}: the stored bytes do not match their name", copy.hex())};
   }
   return std::optional<Bytes>(*std::move(bytes));
+}
+
+Result<std::unique_ptr<CopyReader>> TenantReader::open_copy(const CopyId& copy) const {
+  auto value = database_.get(kCopies, copy.view());
+  if (!value) return value.error();
+  if (!*value) return std::unique_ptr<CopyReader>();
+  const auto decoded = decode_copy(**value);
+  if (!decoded) return unreadable(kCopies);
+  auto steps = recipe(*decoded);
+  if (!steps) return steps.error();
+  return open_stored_copy(copy, decoded->raw_bytes, *std::move(steps), parts_, verified_);
 }
 
 Result<std::optional<Serial>> TenantReader::serial_of(const CopyId& copy) const {

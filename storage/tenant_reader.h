@@ -9,6 +9,7 @@
 #include "storage/blob_coder.h"
 #include "storage/database.h"
 #include "storage/layout.h"
+#include "storage/stored_copy.h"
 #include "storage/values.h"
 
 namespace kopial {
@@ -16,10 +17,11 @@ namespace kopial {
 // Thread-safe.
 class TenantReader {
  public:
-  TenantReader(const Database& database, const Names& names, const BlobCoder& coder, std::uint64_t message_bytes_max)
-      : database_(database), names_(names), coder_(coder), message_bytes_max_(message_bytes_max) {}
+  TenantReader(const Database& database, const Names& names, const BlobCoder& coder, const PartStore& parts)
+      : database_(database), names_(names), coder_(coder), parts_(parts) {}
 
   Result<std::optional<Bytes>> raw(const CopyId& copy) const;
+  Result<std::unique_ptr<CopyReader>> open_copy(const CopyId& copy) const;
   Result<std::optional<Serial>> serial_of(const CopyId& copy) const;
   Result<std::vector<MessageRecord>> messages(std::span<const Serial> serials) const;
   Result<std::vector<Placement>> placements(Serial serial) const;
@@ -53,7 +55,8 @@ class TenantReader {
   const Database& database_;
   const Names& names_;
   const BlobCoder& coder_;
-  const std::uint64_t message_bytes_max_;
+  const PartStore& parts_;
+  mutable VerifiedCopies verified_;
 };
 
 }  // namespace kopial

@@ -32,10 +32,11 @@ class RocksTenantStore final : public TenantStore {
         clock_(options.clock != nullptr ? *options.clock : system_clock()),
         database_(std::move(database)),
         names_(key),
+        parts_(*database_, coder_),
         trainer_(*database_, coder_),
-        preparer_(*database_, names_, coder_, trainer_, options.compress_threads),
-        committer_(*database_, names_, clock_, options.may_erase),
-        reader_(*database_, names_, coder_, options.message_bytes_max),
+        preparer_(*database_, names_, coder_, parts_, trainer_, options.compress_threads),
+        committer_(*database_, names_, parts_, clock_, options.may_erase),
+        reader_(*database_, names_, coder_, parts_),
         eraser_(*database_, names_, reader_, committer_, std::move(journal)),
         records_(*database_, kRecords, key) {}
 
@@ -64,6 +65,7 @@ class RocksTenantStore final : public TenantStore {
   Result<void> compact() override { return database_->compact(); }
 
   Result<std::optional<Bytes>> raw(const CopyId& copy) const override { return reader_.raw(copy); }
+  Result<std::unique_ptr<CopyReader>> open_copy(const CopyId& copy) const override { return reader_.open_copy(copy); }
   Result<std::optional<Serial>> serial_of(const CopyId& copy) const override { return reader_.serial_of(copy); }
   Result<std::optional<MessageRecord>> message(Serial serial) const override {
     auto found = reader_.messages({&serial, 1});
@@ -132,6 +134,7 @@ class RocksTenantStore final : public TenantStore {
   const std::unique_ptr<Database> database_;
   const Names names_;
   BlobCoder coder_;
+  const PartStore parts_;
   DictionaryTrainer trainer_;
   Preparer preparer_;
   Committer committer_;

@@ -25,6 +25,7 @@
 #include "storage/base/ids.h"
 #include "storage/base/result.h"
 #include "storage/base/secret.h"
+#include "storage/copy_reader.h"
 #include "storage/mail/message_view.h"
 #include "storage/records.h"
 #include "storage/scrub.h"
@@ -216,6 +217,8 @@ class TenantStore {
 
   // nullopt when this tenant has no such copy. Fails with corrupt when the bytes no longer match their name.
   virtual Result<std::optional<Bytes>> raw(const CopyId& copy) const = 0;
+  // The same in pieces; null when this tenant has no such copy.
+  virtual Result<std::unique_ptr<CopyReader>> open_copy(const CopyId& copy) const = 0;
   virtual Result<std::optional<Serial>> serial_of(const CopyId& copy) const = 0;
   virtual Result<std::optional<MessageRecord>> message(Serial serial) const = 0;
   // One read for many; absent serials are left out, the order is that of `serials`.

@@ -148,6 +148,47 @@ void write_base64(BytesView decoded, const Base64Form& form, Bytes& out) {
   if (form.ended) out += line_end;
 }
 
+namespace {
+
+std::uint64_t line_end_bytes(const Base64Form& form) { return form.crlf ? 2 : 1; }
+std::uint64_t groups_in_line(const Base64Form& form) {
+  return form.line_chars == 0 ? ~std::uint64_t{0} : std::max<std::uint64_t>(form.line_chars / 4, 1);
+}
+
+}  // namespace
+
+std::uint64_t base64_position(std::uint64_t group, const Base64Form& form) {
+  return group * 4 + group / groups_in_line(form) * line_end_bytes(form);
+}
+
+std::uint64_t base64_encoded_size(std::uint64_t total, const Base64Form& form) {
+  const std::uint64_t groups = (total + 2) / 3;
+  if (groups == 0) return form.ended ? line_end_bytes(form) : 0;
+  const std::uint64_t inner = (groups - 1) / groups_in_line(form);  // line ends before the last line
+  return groups * 4 + (inner + (form.ended ? 1 : 0)) * line_end_bytes(form);
+}
+
+std::uint64_t base64_group_at(std::uint64_t position, std::uint64_t total, const Base64Form& form) {
+  const std::uint64_t last = std::max<std::uint64_t>((total + 2) / 3, 1) - 1;
+  if (form.line_chars == 0) return std::min(position / 4, last);
+  const std::uint64_t groups = groups_in_line(form), line_bytes = groups * 4 + line_end_bytes(form);
+  return std::min(position / line_bytes * groups + std::min(position % line_bytes / 4, groups - 1), last);
+}
+
+void write_base64_groups(BytesView slice, std::uint64_t first, std::uint64_t total, const Base64Form& form, Bytes& out) {
+  const std::string_view line_end = form.crlf ? "\r\n" : "\n";
+  const std::uint64_t groups = (total + 2) / 3, in_line = groups_in_line(form);
+  std::uint64_t group = first;
+  while (!slice.empty()) {
+    const std::uint64_t room = in_line - group % in_line;
+    const auto run = slice.substr(0, std::min<std::uint64_t>(slice.size(), room > slice.size() ? slice.size() : room * 3));
+    encode_line(run, out);
+    group += (run.size() + 2) / 3;
+    slice.remove_prefix(run.size());
+    if (group == groups ? form.ended : group % in_line == 0) out += line_end;
+  }
+}
+
 std::optional<QuotedPrintableRun> read_quoted_printable(BytesView body) {
   QuotedPrintableRun run;
   run.decoded.reserve(body.size());

@@ -26,6 +26,13 @@ struct Base64Run {
 // The longest beginning of `body` that is canonical base64; nullopt when there is none.
 std::optional<Base64Run> read_base64(BytesView body);
 void write_base64(BytesView decoded, const Base64Form& form, Bytes& out);
+// The encoded bytes in pieces. `total` is the size of the whole decoded body; the text of the groups of three bytes from number
+// `first` on begins at base64_position, and `slice` holds their bytes: whole groups, except at the end of the body.
+std::uint64_t base64_position(std::uint64_t group, const Base64Form& form);
+std::uint64_t base64_encoded_size(std::uint64_t total, const Base64Form& form);
+// The group whose text, with the line end behind it, holds the byte at `position`.
+std::uint64_t base64_group_at(std::uint64_t position, std::uint64_t total, const Base64Form& form);
+void write_base64_groups(BytesView slice, std::uint64_t first, std::uint64_t total, const Base64Form& form, Bytes& out);
 
 // The form of quoted-printable:
 //   u8      flags: 1 = lower-case hex digits, 2 = soft line breaks end with LF instead of CRLF

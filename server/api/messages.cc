@@ -1,12 +1,15 @@
 // Reading one message: its view, its exact bytes, its parts; and what lies in quarantine.
 //
 // Every look at mail outside the caller's own archives is an audit event before the answer leaves.
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 
 #include "server/api/api.h"
 #include "server/api/html_sanitizer.h"
 #include "server/api/json.h"
 #include "server/api/views.h"
+#include "server/http/byte_range.h"
 #include "server/people/audit.h"
 #include "server/services.h"
 #include "storage/base/encoding.h"
@@ -20,12 +23,14 @@ constexpr std::size_t kTextBytesMax = 4 << 20;          // of a body shown in th
 constexpr std::size_t kInlineImageBytesMax = 2 << 20;   // of one image shown inside a body
 constexpr std::size_t kInlineBytesMax = 16 << 20;       // of all of them
 
-// A message the caller may read, with the bytes of one of its copies.
+// A message the caller may read, with one of its copies. `raw` is its outline: the bodies of large leaves are not in it.
 struct Opened {
   MessageRecord record;
   MessageAccess access;
-  Bytes raw;
-  Structure structure;
+  CopyId copy;
+  std::shared_ptr<const CopyReader> reader;
+  const Bytes& raw;
+  const Structure& structure;
 };
 
 Error no_message() { return {ErrorCode::not_found, "there is no such message that you may read"}; }
@@ -52,11 +57,11 @@ Result<Opened> open_message(const ApiCall& call, std::string_view action, const 
   }
   const CopyId wanted = copy != nullptr ? *copy : copies.front();
   if (auto kept = audit(call, *access, std::string(action), call.captures.front() + " " + wanted.hex()); !kept) return kept.error();
-  auto raw = call.tenant().store().raw(wanted);
-  if (!raw) return raw.error();
-  if (!*raw) return Error{ErrorCode::corrupt, "the bytes of copy " + wanted.hex() + " are missing"};
-  auto structure = scan(**raw);
-  return Opened{std::move(**record), std::move(*access), std::move(**raw), std::move(structure)};
+  auto opened = call.tenant().store().open_copy(wanted);
+  if (!opened) return opened.error();
+  if (!*opened) return Error{ErrorCode::corrupt, "the bytes of copy " + wanted.hex() + " are missing"};
+  const std::shared_ptr<const CopyReader> reader = *std::move(opened);
+  return Opened{std::move(**record), std::move(*access), wanted, reader, reader->outline(), reader->structure()};
 }
 
 http::Response fail(const ApiCall& call, const Error& error) { return http::problem(error, call.request.request_id); }
@@ -71,6 +76,33 @@ http::Response bytes_answer(std::string body, std::string media_type, std::strin
   return response;
 }
 
+// A download in pieces, of the range the request asks for. `open(offset, size)` begins the stream.
+template <typename Open>
+http::Response streamed_answer(const ApiCall& call, std::uint64_t total, const std::string& etag, std::string media_type, std::string disposition,
+                               const Open& open) {
+  const auto range = http::requested_range(call.request, total, etag);
+  auto response = http::ranged_response(range, total, etag, call.request.request_id);
+  if (!range) return response;
+  auto stream = open(range->offset, range->size);
+  if (!stream) return fail(call, stream.error());
+  auto headers = bytes_answer("", std::move(media_type), std::move(disposition)).headers;
+  response.headers.insert(response.headers.end(), headers.begin(), headers.end());
+  // The tenant is held, so that its store stays open until the last piece has left.
+  response.stream = [tenant = call.caller.tenant, stream = std::shared_ptr<ByteStream>(*std::move(stream)),
+                     request_id = call.request.request_id, ended = false](std::stop_token stop) mutable -> std::optional<std::string> {
+    if (ended || stop.stop_requested()) return std::nullopt;
+    auto piece = stream->next();
+    if (!piece) {  // The client sees an answer that is shorter than announced: the connection ends here.
+      spdlog::error("a download ended early: {} {}", piece.error().message, request_id);
+      ended = true;
+      return std::nullopt;
+    }
+    if (piece->empty()) return std::nullopt;
+    return *std::move(piece);
+  };
+  return response;
+}
+
 json::array names_of(std::uint32_t defects) {
   json::array out;
   for (const auto& name : defect_names(defects)) out.push_back(json::string(name));
@@ -82,25 +114,44 @@ std::string attachment_name(const Entity& entity, std::size_t number) {
   return (entity.is_message ? "message-" : "attachment-") + std::to_string(number) + (entity.is_message ? ".eml" : "");
 }
 
-json::array attachments_of(const Opened& opened, const Parts& parts) {
+Result<json::array> attachments_of(const Opened& opened, const Parts& parts) {
   json::array out;
   for (std::size_t n = 0; n < parts.attachments.size(); ++n) {
     const auto& entity = opened.structure.entities[parts.attachments[n]];
+    const auto size = opened.reader->content_size(parts.attachments[n]);
+    if (!size) return size.error();
     out.push_back({{"n", n},
                    {"filename", attachment_name(entity, n)},
                    {"media_type", entity.media_type},
-                   {"size", decode_transfer(entity.body.of(opened.raw), entity.encoding).bytes.size()},
+                   {"size", *size},
                    {"content_id", entity.content_id},
                    {"inline", entity.disposition == "inline" || !entity.content_id.empty()}});
   }
   return out;
 }
 
+// A text body too large for the outline: its beginning.
+std::string text_of_large(const Opened& opened, std::size_t leaf, std::size_t bytes_max, std::uint32_t& defects) {
+  auto stream = opened.reader->content(leaf, 0, bytes_max);
+  Bytes content;
+  while (stream) {
+    auto piece = (*stream)->next();
+    if (!piece || piece->empty()) break;
+    content += *piece;
+  }
+  Entity decoded = opened.structure.entities[leaf];
+  decoded.body = {0, content.size()};
+  decoded.encoding = TransferEncoding::identity;
+  return leaf_text(content, decoded, bytes_max, defects);
+}
+
 std::string text_of(const Opened& opened, const std::vector<std::size_t>& leaves, std::uint32_t& defects) {
   std::string text;
   for (const auto leaf : leaves) {
     if (!text.empty()) text += "\n\n";
-    text += leaf_text(opened.raw, opened.structure.entities[leaf], kTextBytesMax - std::min(kTextBytesMax, text.size()), defects);
+    const auto room = kTextBytesMax - std::min(kTextBytesMax, text.size());
+    text += opened.reader->is_whole(leaf) ? leaf_text(opened.raw, opened.structure.entities[leaf], room, defects)
+                                          : text_of_large(opened, leaf, room, defects);
   }
   return text;
 }
@@ -130,7 +181,9 @@ http::Response view(const ApiCall& call) {
   out["archived_at"] = format_rfc3339(record.archived_at);
   out["has_text"] = !parts.text.empty();
   out["has_html"] = !parts.html.empty();
-  out["attachments"] = attachments_of(*opened, parts);
+  auto attachments = attachments_of(*opened, parts);
+  if (!attachments) return fail(call, attachments.error());
+  out["attachments"] = *std::move(attachments);
   out["headers"] = std::move(headers);
   out["placements"] = std::move(placements);
   out["defects"] = names_of(summary.defects | opened->structure.defects);
@@ -147,8 +200,10 @@ http::Response text(const ApiCall& call) {
 
 // A data: URL for the image part with that Content-ID, so that the frame needs no network.
 std::optional<std::string> inline_image(const Opened& opened, const std::string& content_id, std::size_t& budget) {
-  for (const auto& entity : opened.structure.entities) {
-    if (!entity.is_leaf() || entity.content_id != content_id) continue;
+  const auto& entities = opened.structure.entities;
+  for (std::size_t i = 0; i < entities.size(); ++i) {
+    const auto& entity = entities[i];
+    if (!entity.is_leaf() || entity.content_id != content_id || !opened.reader->is_whole(i)) continue;
     if (!entity.media_type.starts_with("image/") || entity.media_type.starts_with("image/svg")) return std::nullopt;
     const auto image = decode_transfer(entity.body.of(opened.raw), entity.encoding);
     if (image.bytes.size() > kInlineImageBytesMax || image.bytes.size() > budget) return std::nullopt;
@@ -183,13 +238,16 @@ http::Response attachment(const ApiCall& call) {
     return fail(call, {ErrorCode::not_found, "this message has " + std::to_string(parts.attachments.size()) + " attachments, counted from 0"});
   }
   const auto& entity = opened->structure.entities[parts.attachments[n]];
-  auto decoded = decode_transfer(entity.body.of(opened->raw), entity.encoding);
+  const auto leaf = parts.attachments[n];
+  const auto size = opened->reader->content_size(leaf);
+  if (!size) return fail(call, size.error());
   // Types a browser would render are sent as plain bytes: this is a download.
   const bool harmless = entity.media_type.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789/.+-_") == std::string::npos &&
                         entity.media_type.find("html") == std::string::npos && entity.media_type.find("xml") == std::string::npos &&
                         entity.media_type.find("script") == std::string::npos && entity.media_type.find("svg") == std::string::npos;
-  return bytes_answer(std::move(decoded.bytes), harmless ? entity.media_type : "application/octet-stream",
-                      content_disposition("attachment", attachment_name(entity, n)));
+  return streamed_answer(call, *size, '"' + opened->copy.hex() + '-' + std::to_string(n) + '"', harmless ? entity.media_type : "application/octet-stream",
+                         content_disposition("attachment", attachment_name(entity, n)),
+                         [&](std::uint64_t offset, std::uint64_t bytes) { return opened->reader->content(leaf, offset, bytes); });
 }
 
 http::Response raw(const ApiCall& call) {
@@ -197,9 +255,9 @@ http::Response raw(const ApiCall& call) {
   if (!copy) return fail(call, {ErrorCode::not_found, "a copy's id is the SHA-256 of its bytes in 64 hex digits"});
   auto opened = open_message(call, "message.raw", &*copy);
   if (!opened) return fail(call, opened.error());
-  auto response = bytes_answer(std::move(opened->raw), "message/rfc822", content_disposition("attachment", copy->hex() + ".eml"));
-  response.headers.emplace_back("etag", '"' + copy->hex() + '"');
-  return response;
+  return streamed_answer(call, opened->reader->size(), '"' + copy->hex() + '"', "message/rfc822",
+                         content_disposition("attachment", copy->hex() + ".eml"),
+                         [&](std::uint64_t offset, std::uint64_t bytes) { return opened->reader->raw(offset, bytes); });
 }
 
 http::Response history(const ApiCall& call) {

@@ -255,6 +255,7 @@ class Connection {
     const auto head = write_head(response, keep_alive, chunked, response.stream_length);
     bool written = co_await write(head);
     if (!written || head_only) co_return written && keep_alive;
+    std::uint64_t sent = 0;
     std::stop_source gone;
     const std::stop_callback relay(shared_.stopping.get_token(), [&gone] { gone.request_stop(); });
     while (true) {
@@ -269,10 +270,13 @@ class Connection {
         if (!is_open()) co_return false;
         continue;
       }
+      sent += piece->size();
       if (chunked) *piece = fmt::format("{:x}\r\n", piece->size()) + *piece + "\r\n";
       written = co_await write(*piece);
       if (!written) co_return false;
     }
+    // Less than was announced: only the end of the connection tells the client.
+    if (response.stream_length && sent != *response.stream_length) co_return false;
     if (chunked) written = co_await write("0\r\n\r\n");
     co_return written && keep_alive;
   }

@@ -11,6 +11,11 @@ target_link_libraries(kopial_generate PRIVATE kopial_bench_mail CLI11::CLI11)
 kopial_target(kopial_generate)
 set_target_properties(kopial_generate PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 
+add_executable(kopial_store_bench bench/store_bench.cc bench/bound.cc bench/measuring.cc)
+target_link_libraries(kopial_store_bench PRIVATE kopial_bench_mail kopial_storage RocksDB::rocksdb-shared PkgConfig::ZSTD CLI11::CLI11)
+kopial_target(kopial_store_bench)
+set_target_properties(kopial_store_bench PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+
 find_path(NOTMUCH_INCLUDE_DIR notmuch.h)
 find_library(NOTMUCH_LIBRARY notmuch)
 if(NOTMUCH_INCLUDE_DIR AND NOTMUCH_LIBRARY)

@@ -3,6 +3,7 @@ kopial_tests(storage_tests
     ${CMAKE_CURRENT_SOURCE_DIR}/storage/faulty_disk.cc
     ${CMAKE_CURRENT_SOURCE_DIR}/storage/mail/shared_corpus.cc
     ${CMAKE_CURRENT_SOURCE_DIR}/storage/backup_test.cc
+    ${CMAKE_CURRENT_SOURCE_DIR}/storage/copy_reader_test.cc
     ${CMAKE_CURRENT_SOURCE_DIR}/storage/database_test.cc
     ${CMAKE_CURRENT_SOURCE_DIR}/storage/durability_test.cc
     ${CMAKE_CURRENT_SOURCE_DIR}/storage/erasure_test.cc

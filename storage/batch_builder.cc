@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace kopial {
 namespace {
@@ -13,10 +14,12 @@ Error unreadable(Family family) {
 
 }  // namespace
 
-BatchBuilder::BatchBuilder(const Database& database, const Names& names, const PartStore& parts, const State& state, Time now)
+BatchBuilder::BatchBuilder(const Database& database, const Names& names, const PartStore& parts, const PackStore& packs,
+                           const State& state, Time now)
     : database_(database),
       names_(names),
       parts_(parts),
+      packs_(packs),
       before_(state),
       state_(state),
       now_(now),
@@ -30,6 +33,7 @@ Result<BatchOutcome> BatchBuilder::add(const PreparedBatch& batch) {
     if (!done) return done.error();
     outcome.messages.push_back(*done);
   }
+  for (const auto& pack : batch.packs) new_packs_.push_back(&pack);
   for (const auto& moved : batch.moved) {
     if (auto done = move(moved); !done) return done.error();
   }
@@ -52,8 +56,30 @@ bool BatchBuilder::finish() {
   for (const auto& [id, counted] : folders_) {
     if (counted.before != counted.now) put(kArchives, folder_key(id.first, id.second), encode(counted.now));
   }
+  put_packs();
   if (state_ != before_) put(kMeta, kStateKey, encode(state_));
   return rows().Count() > 0;
+}
+
+// What somebody else has brought between preparing and writing is not kept a second time: a piece without an owner would outlive
+// every erasure.
+void BatchBuilder::put_packs() {
+  for (const NewPack* pack : new_packs_) {
+    std::vector<bool> owned(pack->pieces.size());
+    for (std::size_t place = 0; place < owned.size(); ++place) owned[place] = owned_.contains({pack->number, place});
+    const auto count = std::count(owned.begin(), owned.end(), true);
+    if (count == 0) continue;
+    if (static_cast<std::size_t>(count) == owned.size()) {
+      packs_.put(rows_, *pack);
+      continue;
+    }
+    NewPack fewer = *pack;
+    for (std::size_t place = 0; place < owned.size(); ++place) {
+      if (!owned[place]) fewer.pieces[place].clear();
+    }
+    if (!packs_.make(fewer)) std::abort();  // It gave back more pieces a moment ago.
+    packs_.put(rows_, fewer);
+  }
 }
 
 // --- messages
@@ -131,7 +157,9 @@ Result<BatchBuilder::Kept> BatchBuilder::keep_copy(const PreparedMessage& messag
   kept.defects = message.defects;
   kept.serial = Serial{*serial ? **serial : ++state_.last_serial};
   if (auto parts = keep_parts(message); !parts) return parts.error();
-  put(kCopies, message.copy.view(), encode(CopyValue{kept.serial, message.raw_bytes, message.defects, message.recipe}));
+  put(kCopies, message.copy.view(),
+      encode(CopyValue{kept.serial, message.raw_bytes, message.defects, message.recipe, message.packed}));
+  if (message.packed.pack != 0) owned_.insert({message.packed.pack, message.packed.place});
   ++state_.copies;
 
   if (!kept.new_message) {
@@ -155,6 +183,7 @@ Result<void> BatchBuilder::keep_parts(const PreparedMessage& message) {
     if (!*count) {
       if (!part.stored) return Error{ErrorCode::unavailable, "a part went away while a message with it was being archived; repeat"};
       parts_.put(rows_, part.key, *part.stored);
+      if (part.stored->piece.pack != 0) owned_.insert({part.stored->piece.pack, part.stored->piece.place});
     }
     put(kPartReferences, part.key.view(), encode_number(count->value_or(0) + references[part.key]));
   }

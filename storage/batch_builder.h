@@ -9,7 +9,9 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
+#include <vector>
 
 #include "storage/layout.h"
 #include "storage/preparer.h"
@@ -20,7 +22,7 @@ namespace kopial {
 // For one thread at a time. After an `add` failed the builder holds half of a batch and must be thrown away.
 class BatchBuilder {
  public:
-  BatchBuilder(const Database& database, const Names& names, const PartStore& parts, const State& state, Time now);
+  BatchBuilder(const Database& database, const Names& names, const PartStore& parts, const PackStore& packs, const State& state, Time now);
 
   Result<BatchOutcome> add(const PreparedBatch& batch);
   // In batch_erasure.cc. To be the only thing in its batch. `seen_rows`: further rows that name one of the messages. Fails with
@@ -46,6 +48,7 @@ class BatchBuilder {
   Result<IntakeOutcome> add_message(const PreparedIntake& intake);
   Result<Kept> keep_copy(const PreparedMessage& message);
   Result<void> keep_parts(const PreparedMessage& message);
+  void put_packs();
   Result<void> add_further_copy(Serial serial, const CopyId& copy);
   Result<void> move(const Moved& moved);
   Result<void> vanish(const Vanished& vanished);
@@ -82,11 +85,15 @@ class BatchBuilder {
   const Database& database_;
   const Names& names_;
   const PartStore& parts_;
+  const PackStore& packs_;
   const State before_;
   State state_;
   const Time now_;
   rocksdb::WriteBatchWithIndex rows_;
   std::vector<std::pair<Serial, Bytes>> seen_rows_;
+  PieceSet erased_recipes_, erased_parts_;
+  std::vector<const NewPack*> new_packs_;
+  std::set<std::pair<std::uint64_t, std::uint64_t>> owned_;  // their pieces that rows of this batch name
   template <typename Value>
   struct Counted {
     std::optional<Value> before;

@@ -33,6 +33,9 @@ Result<ErasureOutcome> BatchBuilder::erase(const std::vector<PreparedErasure>& e
       if (auto done = erase_seen(erasure, key); !done) return done.error();
     }
   }
+  // Each pack once, however many of its pieces go.
+  if (auto done = packs_.erase(rows_, BlobKind::recipe, erased_recipes_); !done) return done.error();
+  if (auto done = packs_.erase(rows_, BlobKind::part, erased_parts_); !done) return done.error();
   return outcome;
 }
 
@@ -71,6 +74,11 @@ Result<void> BatchBuilder::erase_copies(const PreparedErasure& erasure, ErasureO
 
   for (const auto& copy : erasure.copies) {
     if (!copy.goes) continue;
+    auto row = read(kCopies, copy.id.view());
+    if (!row) return row.error();
+    const auto value = *row ? decode_copy(**row) : std::nullopt;
+    if (!value) return unreadable(kCopies);
+    if (value->packed.pack != 0) erased_recipes_[value->packed.pack].insert(value->packed.place);
     remove(kCopies, copy.id.view());
     for (const auto& [key, references] : copy.references) {
       if (auto done = release_part(key, references, outcome); !done) return done;
@@ -113,7 +121,7 @@ Result<void> BatchBuilder::release_part(const PartKey& key, std::uint64_t refere
     return {};
   }
   remove(kPartReferences, key.view());
-  if (auto removed = parts_.remove(rows_, key); !removed) return removed;
+  if (auto removed = parts_.remove(rows_, key, erased_parts_); !removed) return removed;
   ++outcome.parts;
   return {};
 }

@@ -28,6 +28,9 @@ enum class BlobKind : std::uint8_t {
 };
 inline constexpr std::size_t kBlobKinds = 3;
 
+// How hard to compress: single blobs are read and written often, packs take longer and stay.
+enum class Effort { blob, pack };
+
 // A zstd dictionary with its digested forms. Immutable.
 class Dictionary {
  public:
@@ -41,7 +44,10 @@ class Dictionary {
 
  private:
   friend class BlobCoder;
+  const void* compress(Effort effort) const;
   void* const compress_;    // ZSTD_CDict
+  mutable std::once_flag packs_made_;
+  mutable void* compress_packs_ = nullptr;  // made when it is first needed: many tenants are only read
   void* const decompress_;  // ZSTD_DDict
 };
 
@@ -51,7 +57,9 @@ class BlobCoder {
   // From now on new blobs of its kind use the dictionary with the highest number; old ones are still read with theirs.
   void add(std::shared_ptr<const Dictionary> dictionary);
 
-  Bytes store(BlobKind kind, BytesView plain) const;
+  Bytes store(BlobKind kind, BytesView plain, Effort effort = Effort::blob) const;
+  // Whether the beginning gets smaller: what is compressed already (pictures, archives) does not, whatever it is called.
+  bool compresses(BytesView plain) const;
   // Fails with corrupt, also when the plain bytes would be more than `bytes_max`.
   Result<Bytes> load(BytesView stored, std::uint64_t bytes_max) const;
 

@@ -93,7 +93,7 @@ Result<void> Committer::add(BatchBuilder& builder, Waiting& waiting) {
 void Committer::write(const std::vector<Waiting*>& group) {
   std::vector<Waiting*> sound = group;
   while (!sound.empty()) {
-    BatchBuilder builder(database_, names_, parts_, state_, clock_.now());
+    BatchBuilder builder(database_, names_, parts_, packs_, state_, clock_.now());
     const auto failed = std::find_if(sound.begin(), sound.end(), [&](Waiting* waiting) {
       return !add(builder, *waiting);
     });

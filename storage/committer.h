@@ -20,8 +20,8 @@ namespace kopial {
 class Committer {
  public:
   using MayErase = std::function<Result<void>(Serial)>;
-  Committer(Database& database, const Names& names, const PartStore& parts, Clock& clock, MayErase may_erase)
-      : database_(database), names_(names), parts_(parts), clock_(clock), may_erase_(std::move(may_erase)) {}
+  Committer(Database& database, const Names& names, const PartStore& parts, const PackStore& packs, Clock& clock, MayErase may_erase)
+      : database_(database), names_(names), parts_(parts), packs_(packs), clock_(clock), may_erase_(std::move(may_erase)) {}
 
   // Reads the state. To be called once, before anything else.
   Result<void> load();
@@ -49,6 +49,7 @@ class Committer {
   Database& database_;
   const Names& names_;
   const PartStore& parts_;
+  const PackStore& packs_;
   Clock& clock_;
   const MayErase may_erase_;
   mutable std::mutex mutex_;

@@ -38,6 +38,7 @@ std::span<const FamilySpec> tenant_families() {
       {"quarantine", FamilyKind::rows},
       {"quarantine_bytes", FamilyKind::blobs},
       {"dictionaries", FamilyKind::small},
+      {"packs", FamilyKind::blobs},
   }};
   return families;
 }

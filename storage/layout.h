@@ -17,9 +17,9 @@ namespace kopial {
 enum Family : std::size_t {
   kMeta,               // "format", "key check", "state"
   kRecords,            // record_book.h
-  kParts,              // part key -> stored blob
+  kParts,              // part key -> stored blob, or the piece it is, or the head of its chunks: part_store.h
   kPartReferences,     // part key -> how many steps of recipes name it
-  kCopies,             // copy id -> serial, size, defects, stored recipe
+  kCopies,             // copy id -> serial, size, defects, stored recipe or the piece it is
   kMessages,           // serial -> message; serial, sequence -> a further copy's id
   kIdentities,         // identity tag -> serial
   kPlacements,         // archive, folder, received (newest first), serial, place tag -> nothing
@@ -32,6 +32,7 @@ enum Family : std::size_t {
   kQuarantine,         // 'q' number -> what and why; 'k' tag -> number
   kQuarantineBytes,    // number -> stored blob
   kDictionaries,       // number -> kind, content
+  kPacks,              // number -> pieces that are compressed as one: pack_store.h
   kFamilies
 };
 std::span<const FamilySpec> tenant_families();

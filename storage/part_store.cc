@@ -9,7 +9,7 @@ namespace kopial {
 namespace {
 
 constexpr std::uint8_t kVersion = 1;
-constexpr std::uint8_t kChunks = 3;  // The forms of blob_coder.h are 0 to 2.
+enum Form : std::uint8_t { kChunks = 3, kPiece = 4 };  // Those of blob_coder.h are 0 to 2.
 constexpr std::uint64_t kPartBytesMax = 1ull << 40;
 
 Bytes chunk_key(const PartKey& key, std::uint64_t number) {
@@ -70,11 +70,25 @@ void PartStore::put(rocksdb::WriteBatchBase& batch, const PartKey& key, const St
   }
 }
 
-Result<void> PartStore::remove(rocksdb::WriteBatchBase& batch, const PartKey& key) const {
+StoredPart PartStore::make(const PieceName& piece) {
+  return {Encoder().u8(kVersion).u8(kPiece).varint(piece.pack).varint(piece.place).take(), {}, piece};
+}
+
+PieceName PartStore::piece_of(BytesView row) {
+  Decoder in(row);
+  if (in.u8() != kVersion || in.u8() != kPiece) return {};
+  PieceName piece;
+  piece.pack = in.varint();
+  piece.place = in.varint();
+  return in.done() ? piece : PieceName{};
+}
+
+Result<void> PartStore::remove(rocksdb::WriteBatchBase& batch, const PartKey& key, PieceSet& pieces) const {
   auto value = database_.get(kParts, key.view());
   if (!value) return value.error();
   if (!*value) return Error{ErrorCode::corrupt, "a part is missing"};
   batch.Delete(database_.family(kParts), slice(key.view()));
+  if (const auto piece = piece_of(**value); piece.pack != 0) pieces[piece.pack].insert(piece.place);
   if (const auto head = read_head(**value)) {
     for (std::uint64_t n = 0; n < head->chunks(); ++n) batch.Delete(database_.family(kParts), slice(chunk_key(key, n)));
   }
@@ -100,7 +114,8 @@ Result<OpenPart> PartStore::open(const PartKey& key) const {
     part.chunk_bytes_ = head->chunk_bytes;
     return part;
   }
-  auto plain = coder_.load(**stored, std::max<std::uint64_t>(kChunkBytes, 1ull << 32));
+  const auto piece = piece_of(**stored);
+  auto plain = piece.pack != 0 ? packs_.piece(piece) : coder_.load(**stored, std::max<std::uint64_t>(kChunkBytes, 1ull << 32));
   if (!plain) return plain.error();
   part.loaded_ = *std::move(plain);
   part.size_ = part.loaded_.size();

@@ -2,6 +2,8 @@
 //
 //   part key          -> a stored blob (blob_coder.h), or for a part of more than kChunkBytes its head:
 //                        u8 version = 1, u8 form = 3, varint size of the part, varint size of a chunk
+//                        or for a small one that came with others the name of its piece (pack_store.h):
+//                        u8 version = 1, u8 form = 4, varint pack, varint place
 //   part key, u32 n   -> chunk n of a large part, a stored blob of its own
 //
 // A range of a large part is read without touching the chunks before it. That a chunk is the n-th of this part is said by its key,
@@ -15,6 +17,7 @@
 
 #include "storage/blob_coder.h"
 #include "storage/database.h"
+#include "storage/pack_store.h"
 #include "storage/recipe.h"
 
 namespace kopial {
@@ -23,6 +26,7 @@ namespace kopial {
 struct StoredPart {
   Bytes head;
   std::vector<Bytes> chunks;
+  PieceName piece;
   std::size_t bytes() const;
 };
 
@@ -50,13 +54,18 @@ class OpenPart {
 // Thread-safe.
 class PartStore {
  public:
-  PartStore(const Database& database, const BlobCoder& coder) : database_(database), coder_(coder) {}
+  PartStore(const Database& database, const BlobCoder& coder, const PackStore& packs)
+      : database_(database), coder_(coder), packs_(packs) {}
 
   // nullopt when the stored form does not give back `content`; each chunk is loaded again and compared.
   std::optional<StoredPart> make(BytesView content) const;
+  static StoredPart make(const PieceName& piece);
   void put(rocksdb::WriteBatchBase& batch, const PartKey& key, const StoredPart& part) const;
-  // All rows of a part. Fails with corrupt when it is not there.
-  Result<void> remove(rocksdb::WriteBatchBase& batch, const PartKey& key) const;
+  // All rows of a part. A piece is left to the caller, who must give `pieces` to PackStore::erase. Fails with corrupt when the part is
+  // not there.
+  Result<void> remove(rocksdb::WriteBatchBase& batch, const PartKey& key, PieceSet& pieces) const;
+  // The piece that a part's row names; of any other row the piece 0.
+  static PieceName piece_of(BytesView row);
 
   Result<Bytes> whole(const PartKey& key) const;
   Result<OpenPart> open(const PartKey& key) const;
@@ -67,6 +76,7 @@ class PartStore {
 
   const Database& database_;
   const BlobCoder& coder_;
+  const PackStore& packs_;
 };
 
 }  // namespace kopial

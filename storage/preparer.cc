@@ -1,6 +1,7 @@
 #include "storage/preparer.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
@@ -13,6 +14,8 @@ namespace kopial {
 namespace {
 
 constexpr std::size_t kQueuedJobsMax = 64;
+// Fewer gain little over single blobs with a dictionary.
+constexpr std::size_t kPackMessagesMin = 4;
 
 // Items of one batch, shared out between its caller and the helpers. A helper that comes late finds nothing left and touches
 // nothing of the caller's.
@@ -43,24 +46,29 @@ class SharedWork {
 
 }  // namespace
 
-Preparer::Preparer(const Database& database, const Names& names, const BlobCoder& coder, const PartStore& parts, DictionaryTrainer& trainer,
-                   std::size_t threads)
-    : database_(database), names_(names), coder_(coder), parts_(parts), trainer_(trainer), helpers_(threads > 1 ? threads - 1 : 0) {
+Preparer::Preparer(const Database& database, const Names& names, const BlobCoder& coder, const PartStore& parts, PackStore& packs,
+                   DictionaryTrainer& trainer, std::size_t threads)
+    : database_(database), names_(names), coder_(coder), parts_(parts), packs_(packs), trainer_(trainer), helpers_(threads > 1 ? threads - 1 : 0) {
   if (helpers_ > 0) workers_ = std::make_unique<WorkerPool>("store", helpers_, kQueuedJobsMax);
 }
 
-Result<PreparedBatch> Preparer::prepare(Batch batch) {
-  std::vector<std::optional<Result<PreparedMessage>>> messages(batch.messages.size());
-  const auto work = std::make_shared<SharedWork>(messages.size(), [&](std::size_t i) {
-    messages[i].emplace(prepare(batch.messages[i].raw));
-    batch.messages[i].raw = {};
-  });
-  for (std::size_t i = 0; i < std::min(helpers_, messages.size() / 2); ++i) {
+void Preparer::share(std::size_t count, std::function<void(std::size_t)> action) {
+  const auto work = std::make_shared<SharedWork>(count, std::move(action));
+  for (std::size_t i = 0; i < std::min(helpers_, count / 2); ++i) {
     std::function<void()> job = [work] { work->work(); };
     if (!workers_->try_submit(std::move(job))) break;  // The helpers are busy with other batches.
   }
   work->work();
   work->wait();
+}
+
+Result<PreparedBatch> Preparer::prepare(Batch batch) {
+  std::vector<std::optional<Result<PreparedMessage>>> messages(batch.messages.size());
+  const bool for_pack = messages.size() >= kPackMessagesMin;
+  share(messages.size(), [&](std::size_t i) {
+    messages[i].emplace(prepare(batch.messages[i].raw, for_pack));
+    batch.messages[i].raw = {};
+  });
 
   PreparedBatch prepared;
   for (std::size_t i = 0; i < messages.size(); ++i) {
@@ -71,9 +79,15 @@ Result<PreparedBatch> Preparer::prepare(Batch batch) {
     out.placement = std::move(intake.placement);
     out.seen = std::move(intake.seen);
     out.change_key = std::move(intake.change_key);
+  }
+  if (for_pack) {
+    if (auto packed = make_packs(prepared); !packed) return packed.error();
+  }
+  for (const auto& out : prepared.messages) {
     prepared.bytes += 1024 + out.message.recipe.size();
     for (const auto& part : out.message.parts) prepared.bytes += part.stored ? part.stored->bytes() : 0;
   }
+  for (const auto& pack : prepared.packs) prepared.bytes += pack.stored.size();
   for (auto& item : batch.quarantined) {
     PreparedQuarantine& out = prepared.quarantined.emplace_back();
     out.tag = names_.quarantine(item);
@@ -89,7 +103,53 @@ Result<PreparedBatch> Preparer::prepare(Batch batch) {
   return prepared;
 }
 
-Result<PreparedMessage> Preparer::prepare(BytesView raw) const {
+// Pieces in the order in which they came, so that neighbours are alike; recipes and parts apart, because each have their own words.
+Result<void> Preparer::make_packs(PreparedBatch& batch) {
+  struct Filling {
+    std::size_t pack = 0, bytes = kPackBytesMax;
+  };
+  std::array<Filling, kBlobKinds> filling;
+  const auto add = [&](BlobKind kind, Bytes plain) {
+    auto& open = filling[static_cast<std::size_t>(kind)];
+    if (open.bytes + plain.size() > kPackBytesMax) {
+      open = {batch.packs.size(), 0};
+      batch.packs.push_back({packs_.next_number(), kind, {}, {}});
+    }
+    auto& pack = batch.packs[open.pack];
+    open.bytes += plain.size();
+    pack.pieces.push_back(std::move(plain));
+    return PieceName{pack.number, pack.pieces.size() - 1};
+  };
+  std::unordered_map<CopyId, PieceName> copies;
+  std::unordered_map<PartKey, PieceName> parts;
+  for (auto& intake : batch.messages) {
+    auto& message = intake.message;
+    if (message.known) continue;
+    if (message.recipe.size() <= kPieceBytesMax) {
+      const auto [piece, fresh] = copies.try_emplace(message.copy);
+      if (fresh) piece->second = add(BlobKind::recipe, std::move(message.recipe));
+      message.packed = piece->second;
+    } else {
+      message.recipe = coder_.store(BlobKind::recipe, message.recipe);
+    }
+    message.recipe.shrink_to_fit();
+    for (auto& part : message.parts) {
+      if (part.plain.empty()) continue;
+      const auto [piece, fresh] = parts.try_emplace(part.key);
+      if (fresh) piece->second = add(BlobKind::part, std::move(part.plain));
+      part.plain = {};
+      part.stored = PartStore::make(piece->second);
+    }
+  }
+  std::atomic<bool> sound = true;
+  share(batch.packs.size(), [&](std::size_t i) {
+    if (!packs_.make(batch.packs[i])) sound = false;
+  });
+  if (!sound) return Error{ErrorCode::internal, "a pack does not give back its pieces"};
+  return {};
+}
+
+Result<PreparedMessage> Preparer::prepare(BytesView raw, bool for_pack) const {
   PreparedMessage message;
   message.copy = sha256(raw);
   message.raw_bytes = raw.size();
@@ -99,10 +159,10 @@ Result<PreparedMessage> Preparer::prepare(BytesView raw) const {
   if (message.known) return message;
 
   const Structure structure = scan(raw);
-  auto packed = pack(raw, split(raw, structure));
+  auto packed = pack(raw, split(raw, structure), for_pack);
   if (!packed) return packed.error();
   if (!*packed) {
-    packed = pack(raw, split_whole(raw));
+    packed = pack(raw, split_whole(raw), for_pack);
     if (!packed) return packed.error();
     if (!*packed) return Error{ErrorCode::internal, "a message stored whole does not rebuild"};
   }
@@ -116,8 +176,8 @@ Result<PreparedMessage> Preparer::prepare(BytesView raw) const {
 }
 
 // What is compared is what will be read: the stored forms are loaded again and the raw bytes rebuilt from them. A part that
-// was in the store before is not read back; its key, a keyed SHA-256 of the bytes, says that they are the same.
-Result<std::optional<PreparedMessage>> Preparer::pack(BytesView raw, Split split) const {
+// was in the store before is not read back, and what goes into a pack is compared when that is made; its key, a keyed SHA-256 of the bytes, says that they are the same.
+Result<std::optional<PreparedMessage>> Preparer::pack(BytesView raw, Split split, bool for_pack) const {
   PreparedMessage message;
   std::unordered_map<PartKey, BytesView> contents;
   std::size_t next_part = 0;
@@ -132,15 +192,25 @@ Result<std::optional<PreparedMessage>> Preparer::pack(BytesView raw, Split split
     auto known = database_.contains(kPartReferences, part.key.view());
     if (!known) return known.error();
     if (*known) continue;
+    if (for_pack && content.size() <= kPieceBytesMax && coder_.compresses(content)) {
+      part.plain = content;
+      trainer_.offer(BlobKind::part, content);
+      continue;
+    }
     part.stored = parts_.make(content);
     if (!part.stored) return std::optional<PreparedMessage>();
     if (part.stored->bytes() < content.size()) trainer_.offer(BlobKind::part, content);
   }
 
   const Bytes plain = encode_recipe(split.recipe);
-  message.recipe = coder_.store(BlobKind::recipe, plain);
-  const auto loaded = coder_.load(message.recipe, plain.size());
-  if (!loaded) return std::optional<PreparedMessage>();
+  Result<Bytes> loaded = plain;
+  if (for_pack) {
+    message.recipe = plain;
+  } else {
+    message.recipe = coder_.store(BlobKind::recipe, plain);
+    loaded = coder_.load(message.recipe, plain.size());
+    if (!loaded) return std::optional<PreparedMessage>();
+  }
   const auto recipe = decode_recipe(*loaded);
   if (!recipe) return std::optional<PreparedMessage>();
   Rebuilder rebuilder(*recipe, [&](const Step& step, std::uint64_t offset, std::uint64_t size) -> Result<Bytes> {

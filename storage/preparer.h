@@ -20,6 +20,7 @@ namespace kopial {
 struct PreparedPart {
   PartKey key;
   std::optional<StoredPart> stored;  // nullopt: it was in the store already
+  Bytes plain;                       // until it is in a pack
 };
 
 struct PreparedMessage {
@@ -29,7 +30,8 @@ struct PreparedMessage {
   std::uint32_t defects = 0;
   Digest identity;
   Summary summary;
-  Bytes recipe;                     // stored form
+  Bytes recipe;                     // stored form; plain until it is in a pack
+  PieceName packed;                 // of the recipe
   std::vector<PreparedPart> parts;  // each once
   std::vector<PartKey> references;  // one for each step of the recipe that names a part
 };
@@ -68,27 +70,32 @@ struct PreparedBatch {
   std::vector<PreparedQuarantine> quarantined;
   std::vector<CursorUpdate> cursors;
   std::vector<PreparedErasure> erasures;  // alone, if any
+  std::vector<NewPack> packs;
   std::size_t bytes = 0;  // about what it will write
 };
 
 // Thread-safe.
 class Preparer {
  public:
-  Preparer(const Database& database, const Names& names, const BlobCoder& coder, const PartStore& parts, DictionaryTrainer& trainer,
-           std::size_t threads);
+  Preparer(const Database& database, const Names& names, const BlobCoder& coder, const PartStore& parts, PackStore& packs,
+           DictionaryTrainer& trainer, std::size_t threads);
 
   // Takes the batch's messages apart, several at a time. Fails as reading the store fails.
   Result<PreparedBatch> prepare(Batch batch);
-  Result<PreparedMessage> prepare(BytesView raw) const;
+  // `for_pack`: its recipe and small parts will go into packs, and are not compressed yet.
+  Result<PreparedMessage> prepare(BytesView raw, bool for_pack) const;
 
  private:
   // nullopt when the split does not rebuild `raw`.
-  Result<std::optional<PreparedMessage>> pack(BytesView raw, Split split) const;
+  Result<std::optional<PreparedMessage>> pack(BytesView raw, Split split, bool for_pack) const;
+  Result<void> make_packs(PreparedBatch& batch);
+  void share(std::size_t count, std::function<void(std::size_t)> action);  // between this thread and the helpers
 
   const Database& database_;
   const Names& names_;
   const BlobCoder& coder_;
   const PartStore& parts_;
+  PackStore& packs_;
   DictionaryTrainer& trainer_;
   std::unique_ptr<WorkerPool> workers_;  // null: everything on the caller's thread
   const std::size_t helpers_;

@@ -13,6 +13,7 @@ set(KOPIAL_STORAGE_SOURCES
   file_copy.cc
   layout.cc
   live_files.cc
+  pack_store.cc
   part_store.cc
   preparer.cc
   rebuilder.cc

@@ -19,7 +19,7 @@ class Check {
       : database_(database), names_(names), reader_(reader), state_(state) {}
 
   Result<std::vector<std::string>> run() {
-    for (const auto step : {&Check::copies, &Check::parts, &Check::messages, &Check::placements, &Check::archives,
+    for (const auto step : {&Check::copies, &Check::parts, &Check::packs, &Check::messages, &Check::placements, &Check::archives,
                             &Check::seen, &Check::changes, &Check::totals}) {
       if (auto done = (this->*step)(); !done) return done.error();
     }
@@ -41,6 +41,7 @@ class Check {
       expect(id && value, "copy {}: its row cannot be read", hex_encode(rows.key()));
       if (!id || !value) continue;
       copies_[*id] = {value->serial, value->raw_bytes};
+      own(value->packed);
       const auto recipe = reader_.recipe(*value);
       expect(recipe.ok(), "copy {}: its recipe cannot be read", id->hex());
       if (!recipe) continue;
@@ -77,6 +78,7 @@ class Check {
       }
       ++stored;
       last = key;
+      own(PartStore::piece_of(blobs.value()));
       expect(key && references_.contains(*key), "part {}: nothing uses it", hex_encode(blobs.key()));
       if (!key) continue;
       const auto bytes = reader_.part(*key);
@@ -86,6 +88,30 @@ class Check {
     expect(chunks == named, "{} chunks of large parts are stored and {} used", chunks, named);
     expect(stored == references_.size(), "{} parts are stored and {} used", stored, references_.size());
     return blobs.status();
+  }
+
+  void own(const PieceName& piece) {
+    if (piece.pack == 0) return;
+    expect(pieces_.insert({piece.pack, piece.place}).second, "piece {} of pack {} has two owners", piece.place, piece.pack);
+  }
+  // Every piece that holds anything has its owner: what nobody names could not be erased.
+  Result<void> packs() {
+    auto rows = all(kPacks);
+    std::size_t named = 0;
+    for (; rows.valid(); rows.next()) {
+      Decoder key(rows.key());
+      const auto number = key.fixed64();
+      const auto pack = reader_.pack(number);
+      expect(key.done() && pack.ok(), "pack {} cannot be read", number);
+      if (!pack) continue;
+      for (std::size_t place = 0; place < (*pack)->count(); ++place) {
+        const bool owned = pieces_.contains({number, place});
+        expect(owned || (*pack)->piece(place).empty(), "piece {} of pack {} belongs to nothing", place, number);
+        named += owned ? 1 : 0;
+      }
+    }
+    expect(named == pieces_.size(), "{} pieces of packs are named, and there are {}", pieces_.size(), named);
+    return rows.status();
   }
 
   Result<void> messages() {
@@ -269,6 +295,7 @@ class Check {
   std::vector<std::string> findings_;
   std::map<CopyId, CopyFacts> copies_;
   std::map<PartKey, std::uint64_t> references_;
+  std::set<std::pair<std::uint64_t, std::uint64_t>> pieces_;
   std::uint64_t messages_ = 0, placements_ = 0, bytes_ = 0;
   std::map<ArchiveId, ArchiveValue> archives_;
   std::map<std::pair<ArchiveId, FolderNumber>, std::uint64_t> folders_;

@@ -37,7 +37,8 @@ Result<std::optional<Value>> TenantReader::read(Family family, BytesView key,
 Result<Bytes> TenantReader::part(const PartKey& key) const { return parts_.whole(key); }
 
 Result<Recipe> TenantReader::recipe(const CopyValue& copy) const {
-  auto plain = coder_.load(copy.recipe, 2 * copy.raw_bytes + kRecipeOverheadMax);
+  auto plain = copy.packed.pack != 0 ? packs_.piece(copy.packed)
+                                     : coder_.load(copy.recipe, 2 * copy.raw_bytes + kRecipeOverheadMax);
   if (!plain) return plain.error();
   return decode_recipe(*plain);
 }

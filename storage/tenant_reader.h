@@ -17,8 +17,8 @@ namespace kopial {
 // Thread-safe.
 class TenantReader {
  public:
-  TenantReader(const Database& database, const Names& names, const BlobCoder& coder, const PartStore& parts)
-      : database_(database), names_(names), coder_(coder), parts_(parts) {}
+  TenantReader(const Database& database, const Names& names, const BlobCoder& coder, const PartStore& parts, const PackStore& packs)
+      : database_(database), names_(names), coder_(coder), parts_(parts), packs_(packs) {}
 
   Result<std::optional<Bytes>> raw(const CopyId& copy) const;
   Result<std::unique_ptr<CopyReader>> open_copy(const CopyId& copy) const;
@@ -40,6 +40,7 @@ class TenantReader {
   // The raw bytes a row of kCopies stands for, not yet compared with their name.
   Result<Bytes> rebuild_copy(const CopyValue& copy, const PartSource& parts) const;
   Result<Bytes> part(const PartKey& key) const;
+  Result<std::shared_ptr<const Pack>> pack(std::uint64_t number) const { return packs_.pack(number); }
   Result<Recipe> recipe(const CopyValue& copy) const;
 
  private:
@@ -56,6 +57,7 @@ class TenantReader {
   const Names& names_;
   const BlobCoder& coder_;
   const PartStore& parts_;
+  const PackStore& packs_;
   mutable VerifiedCopies verified_;
 };
 

@@ -32,16 +32,18 @@ class RocksTenantStore final : public TenantStore {
         clock_(options.clock != nullptr ? *options.clock : system_clock()),
         database_(std::move(database)),
         names_(key),
-        parts_(*database_, coder_),
+        packs_(*database_, coder_),
+        parts_(*database_, coder_, packs_),
         trainer_(*database_, coder_),
-        preparer_(*database_, names_, coder_, parts_, trainer_, options.compress_threads),
-        committer_(*database_, names_, parts_, clock_, options.may_erase),
-        reader_(*database_, names_, coder_, parts_),
+        preparer_(*database_, names_, coder_, parts_, packs_, trainer_, options.compress_threads),
+        committer_(*database_, names_, parts_, packs_, clock_, options.may_erase),
+        reader_(*database_, names_, coder_, parts_, packs_),
         eraser_(*database_, names_, reader_, committer_, std::move(journal)),
         records_(*database_, kRecords, key) {}
 
   Result<void> load() {
     if (auto loaded = trainer_.load(); !loaded) return loaded;
+    if (auto loaded = packs_.load(); !loaded) return loaded;
     if (auto loaded = committer_.load(); !loaded) return loaded;
     return eraser_.load();
   }
@@ -134,6 +136,7 @@ class RocksTenantStore final : public TenantStore {
   const std::unique_ptr<Database> database_;
   const Names names_;
   BlobCoder coder_;
+  PackStore packs_;
   const PartStore parts_;
   DictionaryTrainer trainer_;
   Preparer preparer_;

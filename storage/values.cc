@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::uint8_t kVersion = 1;
 constexpr std::uint8_t kVanished = 1, kErased = 2;  // what a seen row says of its item
+constexpr std::uint8_t kPackedVersion = 2;
 
 std::uint64_t zigzag(Time time) {
   const auto ms = to_milliseconds(time);
@@ -111,23 +112,29 @@ std::optional<State> decode_state(BytesView value) {
   return checked(in, state);
 }
 
+// Version 1 ends with the recipe, version 2 with the name of its piece: varint pack, varint place.
 Bytes encode(const CopyValue& copy) {
-  return Encoder()
-      .u8(kVersion)
-      .varint(to_number(copy.serial))
-      .varint(copy.raw_bytes)
-      .varint(copy.defects)
-      .raw(copy.recipe)
-      .take();
+  const bool packed = copy.packed.pack != 0;
+  Encoder out;
+  out.u8(packed ? kPackedVersion : kVersion).varint(to_number(copy.serial)).varint(copy.raw_bytes).varint(copy.defects);
+  if (packed) return out.varint(copy.packed.pack).varint(copy.packed.place).take();
+  return out.raw(copy.recipe).take();
 }
 
 std::optional<CopyValue> decode_copy(BytesView value) {
   Decoder in(value);
-  if (in.u8() != kVersion) return std::nullopt;
+  const auto version = in.u8();
+  if (version != kVersion && version != kPackedVersion) return std::nullopt;
   CopyValue copy;
   copy.serial = Serial{in.varint()};
   copy.raw_bytes = in.varint();
   copy.defects = static_cast<std::uint32_t>(in.varint());
+  if (version == kPackedVersion) {
+    copy.packed.pack = in.varint();
+    copy.packed.place = in.varint();
+    if (!in.done() || copy.packed.pack == 0) return std::nullopt;
+    return copy;
+  }
   copy.recipe = in.rest();
   if (!in.ok()) return std::nullopt;
   return copy;

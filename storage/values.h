@@ -7,6 +7,7 @@
 
 #include "storage/base/bytes.h"
 #include "storage/layout.h"
+#include "storage/pack_store.h"
 #include "storage/tenant_store.h"
 
 namespace kopial {
@@ -24,7 +25,8 @@ struct CopyValue {
   Serial serial{};
   std::uint64_t raw_bytes = 0;
   std::uint32_t defects = 0;
-  BytesView recipe;  // a stored blob; a view of the value
+  BytesView recipe;  // a stored blob; a view of the value; "" when the recipe is in a pack
+  PieceName packed;
 };
 Bytes encode(const CopyValue& copy);
 std::optional<CopyValue> decode_copy(BytesView value);

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Every number of the project, as ratios measured in one run on this machine.
-#   tests/bench/run.sh [import] [graph] [ews] [search] [size]      all when none is named
+#   tests/bench/run.sh [import] [graph] [ews] [search] [size] [store]      all when none is named
 #
-# KOPIAL_BENCH_MESSAGES (10000), KOPIAL_BENCH_SEARCH_MESSAGES (100000) and KOPIAL_BENCH_ROUNDS (3) scale it; the work folder is
+# KOPIAL_BENCH_MESSAGES (10000), KOPIAL_BENCH_SEARCH_MESSAGES (100000) and KOPIAL_BENCH_ROUNDS (3) scale it, and of `store`
+# KOPIAL_BENCH_DELIVERIES (4000), KOPIAL_BENCH_MANY (200000) and KOPIAL_BENCH_LARGE_MIB (200); README.md has the full lengths. The work folder is
 # made under $TMPDIR and removed, unless KOPIAL_BENCH_FOLDER names one to keep (its sets are then used again).
 source "$(dirname "${BASH_SOURCE[0]}")/../../packaging/lib/common.sh"
 source "$root/packaging/lib/daemon.sh"
 
-wanted=${*:-import graph ews search size}
+wanted=${*:-import graph ews search size store}
 messages=${KOPIAL_BENCH_MESSAGES:-10000} search_messages=${KOPIAL_BENCH_SEARCH_MESSAGES:-100000} rounds=${KOPIAL_BENCH_ROUNDS:-3}
 install_packages "${build_packages[@]}" notmuch libnotmuch-dev zstd
 provide_node
@@ -15,7 +16,10 @@ mkdir -p "$(dirname "$build")"
 if [ -n "${KOPIAL_BENCH_FOLDER:-}" ]; then work=$KOPIAL_BENCH_FOLDER; mkdir -p "$work"; else work=$(mktemp -d); fi
 clean_up() { stop_all; [ -n "${KOPIAL_BENCH_FOLDER:-}" ] || rm -rf "$work"; }
 trap clean_up EXIT
-build_targets kopiald kopial kopial_generate kopial_search_bench
+targets=()
+[[ " $wanted " =~ \ (import|graph|ews|search|size)\  ]] && targets+=(kopiald kopial kopial_generate kopial_search_bench)
+[[ " $wanted " =~ \ store\  ]] && targets+=(kopial_generate kopial_store_bench)
+build_targets "${targets[@]}"
 
 shared=${KOPIAL_SHARED:-$root/../shared}
 [ -d "$shared/corpus/volume" ] || die "the bench recombines real mail, and its corpus is not at $shared/corpus (KOPIAL_SHARED says where)"
@@ -159,6 +163,29 @@ bench_size() {
   store=$(du -sb "$work/data/tenants/bench/store" | cut -f1) index=$(du -sb "$work/data/tenants/bench/index" | cut -f1)
   printf 'size: raw %s bytes, store %s (%s of raw), index %s (%s), both %s\n' "$raw" "$store" "$(ratio "$store" "$raw")" \
     "$index" "$(ratio "$index" "$raw")" "$(ratio $((store + index)) "$raw")"
+}
+
+# The store alone, without daemon and index. Each measure is a process of its own, so that its memory is its own.
+bench_store() {
+  local deliveries=${KOPIAL_BENCH_DELIVERIES:-4000} many=${KOPIAL_BENCH_MANY:-200000} large=${KOPIAL_BENCH_LARGE_MIB:-200} pid
+  local bench=$build/bin/kopial_store_bench s=$work/store-bench
+  set_of "list$messages" --messages "$messages" --profile list --seed 1
+  set_of "corporate$deliveries" --messages "$deliveries" --profile corporate --mailboxes 20 --seed 3
+  rm -rf "$s"; mkdir -p "$s"
+  say "store: small mail"; "$bench" intake --set "$work/list$messages" --folder "$s/list" --bound
+  say "store: corporate mail"; "$bench" intake --set "$work/corporate$deliveries" --folder "$s/corporate" --bound
+  say "store: one message at a time"; "$bench" latency --set "$work/list$messages" --folder "$s/latency"
+  say "store: reading, nothing cached"; "$bench" cold --folder "$s/corporate"
+  say "store: one attachment of $large MiB"; "$bench" stream --folder "$s/large" --bytes $((large << 20))
+  say "store: $many small messages, then kill -9"
+  "$bench" many --folder "$s/many" --messages "$many" --wait >"$s/many.log" &
+  pid=$!; pids+=("$pid")
+  until grep -q "waiting to be killed" "$s/many.log"; do kill -0 "$pid" 2>/dev/null || { cat "$s/many.log"; die "the bench ended by itself"; }; sleep 0.2; done
+  kill -9 "$pid"; wait "$pid" 2>/dev/null || true
+  unset 'pids[-1]'
+  grep many: "$s/many.log"
+  "$bench" open --folder "$s/many"
+  rm -rf "$s"
 }
 
 for name in $wanted; do

@@ -59,6 +59,7 @@ std::unique_ptr<TenantStore> open_store(const Wanted& wanted, rocksdb::Env* env 
   options.budget = SharedBudget::make(wanted.memory);
   options.env = env;
   options.compress_threads = 1;  // The bench brings its own threads.
+  options.message_bytes_max = 1ull << 30;
   return must(TenantStore::open(wanted.folder, bench_key(), options));
 }
 

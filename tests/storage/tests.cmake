@@ -7,6 +7,7 @@ kopial_tests(storage_tests
     ${CMAKE_CURRENT_SOURCE_DIR}/storage/database_test.cc
     ${CMAKE_CURRENT_SOURCE_DIR}/storage/durability_test.cc
     ${CMAKE_CURRENT_SOURCE_DIR}/storage/erasure_test.cc
+    ${CMAKE_CURRENT_SOURCE_DIR}/storage/pack_test.cc
     ${CMAKE_CURRENT_SOURCE_DIR}/storage/recipe_test.cc
     ${CMAKE_CURRENT_SOURCE_DIR}/storage/round_trip_test.cc
     ${CMAKE_CURRENT_SOURCE_DIR}/storage/system_store_test.cc

@@ -96,6 +96,7 @@ test('HTML mail is shown in a frame that can do nothing', async () => {
   const frame = page.locator('iframe');
   await frame.waitFor();
   assert.equal(await frame.getAttribute('sandbox'), '');
+  await page.frameLocator('iframe').locator('body').getByText(/\p{L}{4}/u).first().waitFor();
   await picture(page, 'html');
   assert.deepEqual(faults, []);
   await close();

@@ -44,6 +44,18 @@ export function formatDuration(seconds: number): string {
   return hours > 0 ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
 }
 
+// "300s" of a schedule as "5 minutes", in the largest unit that divides it; what is no duration stays as it is.
+export function formatInterval(text: string, language: string): string {
+  const parts = /^(\d+)([smhd])$/u.exec(text);
+  if (!parts) return text;
+  const unit = parts[2] as keyof typeof secondsOf;
+  const seconds = Number(parts[1]) * secondsOf[unit];
+  const [name, size] = units.find(([, one]) => seconds > 0 && seconds % one === 0) ?? units[units.length - 1]!;
+  return new Intl.NumberFormat(language, { style: 'unit', unit: name, unitDisplay: 'long' }).format(seconds / size);
+}
+const secondsOf = { s: 1, m: 60, h: 3600, d: 86400 };
+const units = [['day', 86400], ['hour', 3600], ['minute', 60], ['second', 1]] as const;
+
 function parse(time: string | null | undefined): Date | null {
   if (!time) return null;
   const date = new Date(time);

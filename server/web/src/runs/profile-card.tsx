@@ -4,7 +4,7 @@ import { PlayRegular } from '@fluentui/react-icons';
 import { useTranslation } from 'react-i18next';
 import { useRuns, useStartRun } from '../api/queries';
 import type { Profile, Run } from '../api/types';
-import { formatCount, formatMoment } from '../format';
+import { formatCount, formatInterval, formatMoment } from '../format';
 import { useLanguage } from '../i18n';
 import { formatRoute } from '../route';
 import { ProblemNotice } from '../shell/problem-notice';
@@ -23,12 +23,13 @@ const useStyles = makeStyles({
 export function ProfileCard({ tenant, profile, mayStart, shown }: { tenant: string; profile: Profile; mayStart: boolean; shown: string | null }) {
   const styles = useStyles();
   const { t } = useTranslation();
+  const language = useLanguage();
   const runs = useRuns(tenant, profile.id);
   const start = useStartRun(tenant, profile.id);
   const busy = (runs.data ?? []).some((run) => run.state === 'running' || run.state === 'queued');
   const include = profile.mailboxes?.include;
   const what = Array.isArray(include) ? t('runs.some', { count: include.length }) : t('runs.all');
-  const when = profile.schedule?.every ? t('runs.every', { time: profile.schedule.every }) : (profile.schedule?.cron || t('runs.byHand'));
+  const when = profile.schedule?.every ? t('runs.every', { time: formatInterval(profile.schedule.every, language) }) : (profile.schedule?.cron || t('runs.byHand'));
   return (
     <Card>
       <div className={styles.head}>

@@ -15,9 +15,9 @@ const useStyles = makeStyles({
   head: { display: 'flex', flexWrap: 'wrap', gap: '8px 12px', alignItems: 'center' },
   push: { marginLeft: 'auto' },
   quiet: { color: tokens.colorNeutralForeground3 },
-  sums: { display: 'grid', gridTemplateColumns: 'repeat(auto-fit, minmax(104px, 1fr))', gap: '8px', margin: 0 },
-  sum: { padding: '10px 12px', backgroundColor: tokens.colorNeutralBackground1, borderRadius: tokens.borderRadiusLarge, boxShadow: tokens.shadow2, display: 'flex', flexDirection: 'column-reverse' },
-  number: { margin: 0, fontSize: tokens.fontSizeBase500, fontWeight: tokens.fontWeightSemibold, fontVariantNumeric: 'tabular-nums', lineHeight: tokens.lineHeightBase500 },
+  sums: { display: 'grid', gridTemplateColumns: 'repeat(auto-fit, minmax(100px, 1fr))', gap: '8px', margin: 0 },
+  sum: { padding: '10px 8px', backgroundColor: tokens.colorNeutralBackground1, borderRadius: tokens.borderRadiusLarge, boxShadow: tokens.shadow2, display: 'flex', flexDirection: 'column-reverse' },
+  number: { margin: 0, whiteSpace: 'nowrap', fontSize: tokens.fontSizeBase500, fontWeight: tokens.fontWeightSemibold, fontVariantNumeric: 'tabular-nums', lineHeight: tokens.lineHeightBase500 },
 });
 
 interface Props {

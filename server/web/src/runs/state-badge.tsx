@@ -2,7 +2,7 @@ import { Badge, type BadgeProps } from '@fluentui/react-components';
 import { useTranslation } from 'react-i18next';
 
 const colors: Record<string, NonNullable<BadgeProps['color']>> = {
-  running: 'brand', queued: 'informative', waiting: 'informative', succeeded: 'success', done: 'success', succeeded_with_findings: 'warning', failed: 'danger', cancelled: 'subtle', interrupted: 'warning',
+  running: 'brand', queued: 'informative', waiting: 'informative', succeeded: 'success', done: 'success', succeeded_with_findings: 'warning', failed: 'danger', cancelled: 'subtle', interrupted: 'warning', skipped: 'informative', paused: 'warning', blocked: 'informative',
 };
 
 // State in a word and a colour, never in the colour alone.

@@ -13,6 +13,7 @@
 #include "server/http/server.h"
 #include "server/monitoring/metrics.h"
 #include "server/people/directories.h"
+#include "server/people/identity_providers.h"
 #include "server/people/sessions.h"
 #include "server/people/users.h"
 #include "server/services.h"
@@ -37,14 +38,16 @@ class Daemon final : public App {
         tenants_(make_tenants(*system_, {settings_.data_dir / "tenants", settings_.limits.message_bytes_max, budget_}, clock_)),
         users_(clock_),
         directories_(*tenants_, system_->records(), users_, settings_, clock_),
+        identity_providers_(*tenants_, users_, settings_, clock_),
         sessions_(Sessions::make(*tenants_, system_->records(), users_, directories_, clock_)),
         runs_(make_run_service(*tenants_, settings_, *metrics_, clock_)),
         care_(make_care_service(*tenants_, settings_, *metrics_, clock_)),
         idempotency_(system_->records(), clock_),
-        services_{clock_, settings_, *tenants_, users_, *sessions_, *runs_, *metrics_, idempotency_, directories_},
+        services_{clock_, settings_, *tenants_, users_, *sessions_, *runs_, *metrics_, idempotency_, directories_, identity_providers_},
         api_(services_) {
     add_system_routes(api_);
     add_session_routes(api_);
+    add_identity_routes(api_);
     add_token_routes(api_);
     add_tenant_routes(api_);
     add_user_routes(api_);
@@ -134,6 +137,7 @@ class Daemon final : public App {
   const std::unique_ptr<Tenants> tenants_;
   Users users_;
   Directories directories_;
+  IdentityProviders identity_providers_;
   const std::unique_ptr<Sessions> sessions_;
   const std::unique_ptr<RunService> runs_;
   const std::unique_ptr<CareService> care_;

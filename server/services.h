@@ -10,6 +10,7 @@ namespace kopial {
 class Tenants;
 class Users;        // server/people/users.h
 class Directories;  // server/people/directories.h
+class IdentityProviders;  // server/people/identity_providers.h
 class Sessions;     // server/people/sessions.h
 class RunService;   // server/archiving/run_service.h
 class Metrics;      // server/monitoring/metrics.h
@@ -26,6 +27,7 @@ struct Services {
   Metrics& metrics;
   Idempotency& idempotency;
   Directories& directories;
+  IdentityProviders& identity_providers;
 };
 
 }  // namespace kopial

@@ -66,6 +66,7 @@ class Api {
 Result<std::optional<std::uint64_t>> if_match(const http::Request& request);
 
 void add_session_routes(Api& api);      // sessions
+void add_identity_routes(Api& api);     // identity providers, own sessions, the second factor
 void add_token_routes(Api& api);        // API tokens
 void add_tenant_routes(Api& api);       // tenants, audit, status
 void add_user_routes(Api& api);         // users

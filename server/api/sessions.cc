@@ -1,6 +1,7 @@
 // Signing in and out. The browser application gets a cookie instead of a token, so that no script ever holds one.
 #include "server/api/api.h"
 #include "server/api/json.h"
+#include "server/api/session_answer.h"
 #include "server/api/user_view.h"
 #include "server/people/audit.h"
 #include "server/people/sessions.h"
@@ -14,16 +15,6 @@ constexpr std::string_view kCookie = "__Host-kopial=";
 constexpr std::string_view kCookieRules = "; Path=/; Secure; HttpOnly; SameSite=Strict";
 
 bool is_browser(const http::Request& request) { return request.header("x-kopial-client") == "browser"; }
-
-http::Response granted(const ApiCall& call, const SessionGrant& grant) {
-  json::object out{{"expires_at", format_rfc3339(grant.expires_at)}, {"user", user_view(grant.user)}};
-  if (!is_browser(call.request)) out["token"] = grant.token.reveal();
-  auto response = json_answer(201, out);
-  if (is_browser(call.request)) {
-    response.headers.emplace_back("set-cookie", std::string(kCookie) + std::string(grant.token.reveal()) + std::string(kCookieRules));
-  }
-  return response;
-}
 
 Result<void> note(const ApiCall& call, const std::string& tenant, const User& user, std::string action) {
   if (tenant.empty()) return {};
@@ -43,11 +34,10 @@ http::Response sign_in(const ApiCall& call) {
   for (const auto* one : {&tenant, &username, &password, &totp}) {
     if (!*one) return fail(one->error());
   }
-  if (!totp->empty()) return fail({ErrorCode::invalid, "this user has no second factor; leave out totp"});
-  auto grant = call.services.sessions.sign_in({*tenant, *username, call.request.remote_address}, Secret(*password));
+  auto grant = call.services.sessions.sign_in({*tenant, *username, call.request.remote_address}, Secret(*password), *totp);
   if (!grant) return fail(grant.error());
   if (auto kept = note(call, *tenant, grant->user, "session.create"); !kept) return fail(kept.error());
-  return granted(call, *grant);
+  return session_answer(call, *grant);
 }
 
 http::Response redeem(const ApiCall& call) {
@@ -64,7 +54,7 @@ http::Response redeem(const ApiCall& call) {
   auto grant = call.services.sessions.redeem({*tenant, *username, call.request.remote_address}, Secret(*code), Secret(*password));
   if (!grant) return fail(grant.error());
   if (auto kept = note(call, *tenant, grant->user, "session.redeem"); !kept) return fail(kept.error());
-  return granted(call, *grant);
+  return session_answer(call, *grant);
 }
 
 http::Response current(const ApiCall& call) {
@@ -88,6 +78,16 @@ http::Response sign_out(const ApiCall& call) {
 }
 
 }  // namespace
+
+std::string session_cookie(const SessionGrant& grant) { return std::string(kCookie) + std::string(grant.token.reveal()) + std::string(kCookieRules); }
+
+http::Response session_answer(const ApiCall& call, const SessionGrant& grant) {
+  json::object out{{"expires_at", format_rfc3339(grant.expires_at)}, {"user", user_view(grant.user)}};
+  if (!is_browser(call.request)) out["token"] = grant.token.reveal();
+  auto response = json_answer(201, out);
+  if (is_browser(call.request)) response.headers.emplace_back("set-cookie", session_cookie(grant));
+  return response;
+}
 
 void add_session_routes(Api& api) {
   api.add({"POST", "/api/v1/sessions", Need::nobody, sign_in, 16 << 10});

@@ -42,6 +42,14 @@ Result<void> check_need(const Caller& caller, Need need) {
   }
 }
 
+Result<void> check_step_up(const Caller& caller) {
+  if (caller.is_token) return Error{ErrorCode::denied, "an API token cannot do this: sign in for it"};
+  if (caller.at - caller.verified_at > std::chrono::minutes(15)) {
+    return Error{ErrorCode::denied, "show once more that it is you: POST /api/v1/sessions/current/verify with your password or code"};
+  }
+  return {};
+}
+
 bool Readable::contains(ArchiveId id) const { return std::binary_search(archives.begin(), archives.end(), id); }
 bool Readable::is_own(ArchiveId id) const { return std::binary_search(own.begin(), own.end(), id); }
 bool Readable::sees(ArchiveId id, const std::string& folder) const {

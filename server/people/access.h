@@ -29,6 +29,9 @@ enum class Need : std::uint8_t {
 // denied with a sentence, or nothing.
 Result<void> check_need(const Caller& caller, Need need);
 
+// Dangerous acts need somebody who showed within a quarter of an hour that it is he; API tokens cannot.
+Result<void> check_step_up(const Caller& caller);
+
 struct Readable {
   std::vector<ArchiveId> archives;   // what the caller may read all of, sorted
   std::vector<ArchiveId> own;        // those among them that are his own, sorted

@@ -18,6 +18,9 @@ class BackOff {
   Result<void> check(const std::string& key);
   void failed(const std::string& key);
   void succeeded(const std::string& key);
+  // Remembers, bounded, that somebody was right before.
+  void trust(const std::string& key);
+  bool is_trusted(const std::string& key);
 
  private:
   struct Guesses {
@@ -26,7 +29,9 @@ class BackOff {
   };
   Clock& clock_;
   std::mutex mutex_;
+  void make_room();
   std::map<std::string, Guesses> guesses_;
+  std::map<std::string, std::chrono::nanoseconds> trusted_;  // when it was right the last time
 };
 
 }  // namespace kopial

@@ -3,10 +3,12 @@
 #include <boost/json.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <semaphore>
 
 #include "server/people/back_off.h"
 #include "server/people/directories.h"
+#include "server/people/second_factor.h"
 #include "storage/base/log.h"
 #include "storage/crypto/digest.h"
 #include "storage/crypto/password.h"
@@ -20,6 +22,7 @@ constexpr std::string_view kSystem = "~";
 constexpr std::chrono::hours kSessionLife{12};
 constexpr std::chrono::seconds kHashWait{10};
 constexpr std::ptrdiff_t kHashesAtOnce = 2;  // Each takes 46 MiB.
+constexpr int kWaitingMax = 16;
 constexpr std::size_t kTokensMax = 100;      // of one user
 
 std::string text(const json::object& object, std::string_view name) {
@@ -36,7 +39,12 @@ std::string folded(std::string_view address) {
 Error wrong_sign_in() { return {ErrorCode::unauthenticated, "organisation, user name or password is wrong"}; }
 Error wrong_token() { return {ErrorCode::unauthenticated, "this sign-in is not valid, or has ended; sign in again"}; }
 
-std::string encode(const ApiToken& token, std::string_view session) {
+struct Opening {
+  std::string how, remote_address;
+  std::optional<Time> verified_at;  // of a session, not of a token
+};
+
+std::string encode(const ApiToken& token, std::string_view session, const Opening& opening = {}) {
   json::array scopes;
   for (const auto& scope : token.scopes) scopes.push_back(json::string(scope));
   return json::serialize(json::object{{"name", token.name},
@@ -44,7 +52,10 @@ std::string encode(const ApiToken& token, std::string_view session) {
                                       {"scopes", std::move(scopes)},
                                       {"expires_at", token.expires_at ? format_rfc3339(*token.expires_at) : ""},
                                       {"created_at", format_rfc3339(token.created_at)},
-                                      {"session", session}});
+                                      {"session", session},
+                                      {"how", opening.how},
+                                      {"remote_address", opening.remote_address},
+                                      {"verified_at", opening.verified_at ? format_rfc3339(*opening.verified_at) : ""}});
 }
 
 class RecordSessions final : public Sessions {
@@ -54,13 +65,13 @@ class RecordSessions final : public Sessions {
         // Compared against when there is no such user, so that guessing names takes as long as guessing passwords.
         nobody_(hash_password(Secret(random_token()))) {}
 
-  Result<SessionGrant> sign_in(const SignIn& who, const Secret& password) override {
+  Result<SessionGrant> sign_in(const SignIn& who, const Secret& password, const std::string& code) override {
     if (auto may = may_try(who); !may) return may.error();
     auto found = find(who);
     if (!found) return found.error();
     const auto* user = *found ? &(*found)->user : nullptr;
     const bool usable = user != nullptr && !user->password_hash.empty() && !user->disabled;
-    auto matches = verify(usable ? user->password_hash : nobody_.ok() ? *nobody_ : "", password);
+    auto matches = verify(usable ? user->password_hash : nobody_.ok() ? *nobody_ : "", password, is_trusted(who));
     if (!matches) return matches.error();
     bool right = *matches && usable;
     if (user != nullptr && user->password_hash.empty() && !user->disabled && (*found)->tenant) {
@@ -69,8 +80,9 @@ class RecordSessions final : public Sessions {
       right = *known;
     }
     if (!right) return refuse(who, wrong_sign_in());
+    if (auto second = second_factor(who, **found, code); !second) return second.error();
     accept(who);
-    return open_session(**found);
+    return open_session(**found, "password", who.remote_address);
   }
 
   Result<SessionGrant> redeem(const SignIn& who, const Secret& code, const Secret& password) override {
@@ -92,8 +104,80 @@ class RecordSessions final : public Sessions {
     if (!kept && kept.error().code == ErrorCode::conflict) return wrong;
     if (!kept) return kept.error();
     accept(who);
-    return open_session({(*found)->tenant, *std::move(kept)});
+    return open_session({(*found)->tenant, *std::move(kept)}, "one-time code", who.remote_address);
   }
+
+  Result<SessionGrant> admit(const std::shared_ptr<Tenant>& tenant, const User& user, const std::string& how, const std::string& remote_address) override {
+    return open_session({tenant, user}, how, remote_address);
+  }
+
+  Result<void> confirm(const Caller& caller, const Secret& password, const std::string& code, const std::string& remote_address) override {
+    if (caller.is_token) return Error{ErrorCode::denied, "an API token is nobody who could show anything: sign in"};
+    const SignIn who{caller.tenant ? caller.tenant->facts().slug : "", caller.username, remote_address};
+    if (auto may = may_try(who); !may) return may;
+    Records& records = records_of(caller.tenant);
+    auto user = users_.by_id(records, caller.user_id);
+    if (!user) return user.error();
+    if (!*user) return wrong_token();
+    SecondFactor factor(records, caller.user_id);
+    auto state = factor.state();
+    if (!state) return state.error();
+    Result<bool> right = false;
+    if (state->active) {
+      right = factor.verify(code, clock_.now());
+    } else if (!(*user)->password_hash.empty()) {
+      right = verify((*user)->password_hash, password, true);
+    } else if (caller.tenant) {
+      right = directory_password({caller.tenant, **user}, password);
+    }
+    if (!right) return right.error();
+    if (!*right) return refuse(who, {ErrorCode::denied, state->active ? "the code is wrong" : "the password is wrong; who signs in elsewhere signs in anew for this"});
+    auto record = records.get(kKind, caller.session_id);
+    if (!record) return record.error();
+    json::error_code bad;
+    auto value = *record ? json::parse((*record)->json, bad) : json::value();
+    if (bad || !value.is_object()) return wrong_token();
+    value.get_object()["verified_at"] = format_rfc3339(clock_.now());
+    accept(who);
+    return records.put(std::string(kKind), caller.session_id, json::serialize(value), (*record)->revision);
+  }
+
+  Result<std::vector<Session>> sessions_of(const std::shared_ptr<Tenant>& tenant, const std::string& user) override {
+    std::vector<Session> out;
+    for (std::string after;;) {
+      auto listed = records_of(tenant).list(kKind, after, 1000);
+      if (!listed) return listed.error();
+      for (const auto& record : *listed) {
+        json::error_code bad;
+        const auto value = json::parse(record.json, bad);
+        if (bad || !value.is_object()) continue;
+        const auto& object = value.get_object();
+        if (text(object, "user") != user || !text(object, "session").empty()) continue;  // Of API tokens there is another list.
+        const auto until = parse_rfc3339(text(object, "expires_at"));
+        if (until && clock_.now() >= *until) continue;
+        out.push_back({record.id, text(object, "how"), text(object, "remote_address"), parse_rfc3339(text(object, "created_at")).value_or(Time{}), until});
+      }
+      if (listed->size() < 1000) return out;
+      after = listed->back().id;
+    }
+  }
+
+  Result<void> end_session(const std::shared_ptr<Tenant>& tenant, const std::string& user, const std::string& id) override {
+    auto all = sessions_of(tenant, user);
+    if (!all) return all.error();
+    if (std::none_of(all->begin(), all->end(), [&](const Session& one) { return one.id == id; })) return Error{ErrorCode::not_found, "you have no such session"};
+    return records_of(tenant).remove(std::string(kKind), id);
+  }
+
+  Result<void> end_all(const std::shared_ptr<Tenant>& tenant, const std::string& user) override {
+    auto all = sessions_of(tenant, user);
+    if (!all) return all.error();
+    std::vector<RecordWrite> writes;
+    for (const auto& one : *all) writes.push_back({std::string(kKind), one.id, std::nullopt, std::nullopt});
+    return records_of(tenant).write(std::move(writes));
+  }
+
+  Records& records_of(const std::shared_ptr<Tenant>& tenant) override { return tenant ? tenant->store().records() : system_; }
 
   Result<Caller> authenticate(const Secret& token) override {
     const auto dot = token.reveal().find('.');
@@ -125,6 +209,8 @@ class RecordSessions final : public Sessions {
     caller.roles = limited((*user)->roles, object);
     caller.groups = (*user)->groups;
     caller.at = clock_.now();
+    caller.is_token = !text(object, "session").empty();
+    caller.verified_at = parse_rfc3339(text(object, "verified_at")).value_or(Time{});
     for (const auto& one : (*user)->addresses) {
       if (one.valid_at(clock_.now())) caller.addresses.push_back(folded(one.address));
     }
@@ -213,8 +299,6 @@ class RecordSessions final : public Sessions {
     Records& records(Records& system) const { return tenant ? tenant->store().records() : system; }
   };
 
-  Records& records_of(const std::shared_ptr<Tenant>& tenant) { return tenant ? tenant->store().records() : system_; }
-
   Result<std::optional<Found>> find(const SignIn& who) {
     Found found;
     if (!who.tenant.empty()) {
@@ -239,28 +323,46 @@ class RecordSessions final : public Sessions {
     return right->value_or(false);
   }
 
-  static std::string user_key(const SignIn& who) { return "user\n" + who.tenant + "\n" + who.username; }
-  static std::string address_key(const SignIn& who) { return "address\n" + who.remote_address; }
-  // People behind one address share it: it is slowed down later than one user is.
+  // Hashes: what a stranger writes as a name must not decide how much is kept of it.
+  static std::string user_key(const SignIn& who) { return sha256("user\n" + who.tenant + "\n" + folded(who.username)).hex(); }
+  static std::string address_key(const SignIn& who) { return sha256("address\n" + who.remote_address).hex(); }
+  static std::string both_key(const SignIn& who) { return sha256("both\n" + who.tenant + "\n" + folded(who.username) + "\n" + who.remote_address).hex(); }
+  bool is_trusted(const SignIn& who) { return back_off_.is_trusted(both_key(who)); }
+  // From where somebody signed in before he is not kept out by others who guess at his name from elsewhere; from there, guessing is
+  // slowed down by itself. People behind one address share it.
   Result<void> may_try(const SignIn& who) {
-    if (auto may = back_off_.check(user_key(who)); !may) return may;
+    if (auto may = back_off_.check(is_trusted(who) ? both_key(who) : user_key(who)); !may) return may;
     return back_off_.check(address_key(who));
   }
   Error refuse(const SignIn& who, Error error) {
-    back_off_.failed(user_key(who));
+    back_off_.failed(is_trusted(who) ? both_key(who) : user_key(who));
     back_off_.failed(address_key(who));
-    spdlog::info("a sign-in from {} was refused", who.remote_address);
+    spdlog::debug("a sign-in from {} was refused", who.remote_address);
     return error;
   }
   void accept(const SignIn& who) {
     back_off_.succeeded(user_key(who));
+    back_off_.succeeded(both_key(who));
     back_off_.succeeded(address_key(who));
+    back_off_.trust(both_key(who));
+  }
+
+  Result<void> second_factor(const SignIn& who, const Found& found, const std::string& code) {
+    SecondFactor factor(found.records(system_), found.user.id);
+    auto state = factor.state();
+    if (!state) return state.error();
+    if (!state->active) return {};
+    if (code.empty()) return Error{ErrorCode::unauthenticated, "this user also needs a code: send it as 'totp'"};
+    auto right = factor.verify(code, clock_.now());
+    if (!right) return right.error();
+    if (!*right) return refuse(who, {ErrorCode::unauthenticated, "the code is wrong, or was used already"});
+    return {};
   }
 
   // A permit for one Argon2 computation.
   class Turn {
    public:
-    explicit Turn(std::counting_semaphore<kHashesAtOnce>& turns) : turns_(turns), given_(turns.try_acquire_for(kHashWait)) {}
+    explicit Turn(std::counting_semaphore<kHashesAtOnce>& turns, std::chrono::milliseconds wait) : turns_(turns), given_(turns.try_acquire_for(wait)) {}
     ~Turn() {
       if (given_) turns_.release();
     }
@@ -272,13 +374,29 @@ class RecordSessions final : public Sessions {
     std::counting_semaphore<kHashesAtOnce>& turns_;
     const bool given_;
   };
-  Result<bool> verify(const std::string& hash, const Secret& password) {
-    const Turn turn(turns_);
+  // Those who signed in from here before have a turn of their own: a flood of strangers does not keep them waiting. Of strangers only
+  // a few wait; the others are told to come back, and hold no thread meanwhile.
+  Result<bool> verify(const std::string& hash, const Secret& password, bool trusted) {
+    const Waiting waiting(waiting_);
+    if (!trusted && waiting.count() > kWaitingMax) return Error{ErrorCode::unavailable, "too many people sign in at once; try again"};
+    const Turn turn(trusted ? trusted_turns_ : turns_, kHashWait);
     if (!turn.given()) return Error{ErrorCode::unavailable, "too many people sign in at once; try again"};
     return verify_password(hash, password);
   }
+  class Waiting {
+   public:
+    explicit Waiting(std::atomic<int>& waiting) : waiting_(waiting), count_(++waiting) {}
+    ~Waiting() { --waiting_; }
+    Waiting(const Waiting&) = delete;
+    Waiting& operator=(const Waiting&) = delete;
+    int count() const { return count_; }
+
+   private:
+    std::atomic<int>& waiting_;
+    const int count_;
+  };
   Result<std::string> hash_password_bounded(const Secret& password) {
-    const Turn turn(turns_);
+    const Turn turn(turns_, kHashWait);
     if (!turn.given()) return Error{ErrorCode::unavailable, "too many people sign in at once; try again"};
     return hash_password(password);
   }
@@ -287,10 +405,11 @@ class RecordSessions final : public Sessions {
     return Secret((tenant ? tenant->facts().slug : std::string(kSystem)) + "." + random_token(32));
   }
 
-  Result<SessionGrant> open_session(const Found& found) {
+  Result<SessionGrant> open_session(const Found& found, const std::string& how, const std::string& remote_address) {
     SessionGrant grant{make_secret(found.tenant), clock_.now() + kSessionLife, found.user};
     const ApiToken session{"", "", found.user.id, {}, grant.expires_at, clock_.now()};
-    auto kept = records_of(found.tenant).put(std::string(kKind), sha256(grant.token.reveal()).hex(), encode(session, ""));
+    auto kept = records_of(found.tenant).put(std::string(kKind), sha256(grant.token.reveal()).hex(),
+                                              encode(session, "", {how, remote_address, clock_.now()}));
     if (!kept) return kept.error();
     return grant;
   }
@@ -312,7 +431,8 @@ class RecordSessions final : public Sessions {
   Directories& directories_;
   Clock& clock_;
   BackOff back_off_;
-  std::counting_semaphore<kHashesAtOnce> turns_{kHashesAtOnce};
+  std::counting_semaphore<kHashesAtOnce> turns_{kHashesAtOnce}, trusted_turns_{1};
+  std::atomic<int> waiting_{0};
   const Result<std::string> nobody_;
 };
 

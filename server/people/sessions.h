@@ -41,11 +41,27 @@ class Sessions {
   virtual ~Sessions() = default;
 
   // Fails with unauthenticated (one sentence, whichever part is wrong), rate_limited (too many guesses), unavailable (too many at once).
-  virtual Result<SessionGrant> sign_in(const SignIn& who, const Secret& password) = 0;
+  // `code` is of the second factor: needed when the user has one, ignored when he has none.
+  virtual Result<SessionGrant> sign_in(const SignIn& who, const Secret& password, const std::string& code) = 0;
+  // A session for somebody whom an identity provider vouches for.
+  virtual Result<SessionGrant> admit(const std::shared_ptr<Tenant>& tenant, const User& user, const std::string& how, const std::string& remote_address) = 0;
+  // Password, or code, once more: dangerous acts ask for it a quarter of an hour after signing in.
+  virtual Result<void> confirm(const Caller& caller, const Secret& password, const std::string& code, const std::string& remote_address) = 0;
   // Turns a one-time code into a password and a session, once.
   virtual Result<SessionGrant> redeem(const SignIn& who, const Secret& code, const Secret& password) = 0;
   virtual Result<Caller> authenticate(const Secret& token) = 0;
   virtual Result<void> end(const Caller& caller) = 0;
+
+  struct Session {
+    std::string id, how, remote_address;
+    Time created_at;
+    std::optional<Time> expires_at;
+  };
+  virtual Result<std::vector<Session>> sessions_of(const std::shared_ptr<Tenant>& tenant, const std::string& user) = 0;
+  // not_found when it is not his.
+  virtual Result<void> end_session(const std::shared_ptr<Tenant>& tenant, const std::string& user, const std::string& id) = 0;
+  virtual Result<void> end_all(const std::shared_ptr<Tenant>& tenant, const std::string& user) = 0;  // API tokens stay
+  virtual Records& records_of(const std::shared_ptr<Tenant>& tenant) = 0;  // null: the system's
 
   struct MadeToken {
     ApiToken token;

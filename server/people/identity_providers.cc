@@ -1,0 +1,299 @@
+#include "server/people/identity_providers.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "server/people/people_store.h"
+#include "storage/base/encoding.h"
+#include "storage/crypto/certificate.h"
+#include "storage/crypto/digest.h"
+
+namespace kopial {
+namespace json = boost::json;
+namespace {
+
+constexpr std::string_view kKind = "identity_provider", kIdentityKind = "identity", kBoundKind = "identity_of_user";
+constexpr std::size_t kProvidersMax = 20, kPendingMax = 10'000, kClientsMax = 64;
+constexpr std::chrono::minutes kPendingLife{10};
+constexpr std::string_view kCallback = "/api/v1/sessions/oidc/callback";
+
+std::string text(const json::object& object, std::string_view name) {
+  const auto* value = object.if_contains(name);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+Error not_known() { return {ErrorCode::unauthenticated, "the identity provider knows you, and this archive does not: ask an administrator"}; }
+
+std::string encode(const IdentityProvider& provider) {
+  auto out = IdentityProviders::view(provider);
+  out["v"] = 1;
+  out["client_secret"] = provider.client_secret.reveal();
+  out["ca_pem"] = provider.ca_pem;
+  return json::serialize(out);
+}
+
+Result<IdentityProvider> decode(const Record& record) {
+  json::error_code bad;
+  auto value = json::parse(record.json, bad);
+  if (bad || !value.is_object()) return Error{ErrorCode::corrupt, "the record of an identity provider cannot be read"};
+  auto& object = value.get_object();
+  IdentityProvider provider;
+  provider.id = record.id;
+  provider.revision = record.revision;
+  provider.created_at = parse_rfc3339(text(object, "created_at")).value_or(Time{});
+  for (const char* own : {"v", "id", "created_at", "has_client_secret", "has_ca"}) object.erase(own);
+  if (auto read = IdentityProviders::read_fields(object, provider); !read) return read.error();
+  return provider;
+}
+
+}  // namespace
+
+Result<void> IdentityProviders::read_fields(const json::object& fields, IdentityProvider& provider) {
+  struct Text {
+    std::string_view name;
+    std::string* value;
+    std::size_t bytes_max;
+  };
+  std::string secret;
+  const Text texts[] = {{"name", &provider.name, 200},           {"issuer", &provider.issuer, 500},           {"client_id", &provider.client_id, 200},
+                        {"client_secret", &secret, 1024},        {"ca_pem", &provider.ca_pem, 64 << 10},      {"scopes", &provider.scopes, 500},
+                        {"identity", &provider.identity, 20},    {"directory", &provider.directory, 100},     {"object_claim", &provider.object_claim, 100},
+                        {"name_claim", &provider.name_claim, 100}};
+  for (const auto& field : fields) {
+    const std::string_view key = field.key();
+    const auto& value = field.value();
+    if (value.is_null()) continue;
+    const auto known = std::find_if(std::begin(texts), std::end(texts), [&](const Text& one) { return one.name == key; });
+    if (known != std::end(texts)) {
+      if (!value.is_string() || value.get_string().size() > known->bytes_max) return Error{ErrorCode::invalid, fmt::format("'{}' must be a string of at most {} bytes", key, known->bytes_max)};
+      *known->value = value.get_string();
+    } else if (key == "enabled") {
+      if (!value.is_bool()) return Error{ErrorCode::invalid, "'enabled' must be true or false"};
+      provider.enabled = value.get_bool();
+    } else if (key == "tenants") {
+      if (!value.is_array() || value.get_array().size() > 1000) return Error{ErrorCode::invalid, "'tenants' must be a list of at most 1000 ids"};
+      provider.tenants.clear();
+      for (const auto& one : value.get_array()) {
+        if (!one.is_string()) return Error{ErrorCode::invalid, "'tenants' must be a list of strings"};
+        provider.tenants.emplace_back(one.get_string());
+      }
+    } else {
+      return Error{ErrorCode::invalid, fmt::format("the field '{}' is not known here", key.substr(0, 100))};
+    }
+  }
+  if (!secret.empty()) provider.client_secret = Secret(secret);
+  if (provider.name.empty()) return Error{ErrorCode::invalid, "'name' is missing"};
+  if (provider.client_id.empty()) return Error{ErrorCode::invalid, "'client_id' is missing"};
+  const bool loopback = provider.issuer.starts_with("http://127.0.0.1") || provider.issuer.starts_with("http://localhost");
+  if (!provider.issuer.starts_with("https://") && !loopback) return Error{ErrorCode::invalid, "'issuer' must begin with https://"};
+  if (provider.identity != "subject" && provider.identity != "entra") return Error{ErrorCode::invalid, "'identity' must be subject or entra"};
+  if (provider.issuer.find("{tenantid}") != std::string::npos && provider.tenants.empty()) return Error{ErrorCode::invalid, "an issuer for any tenant needs 'tenants': those that are let in"};
+  if (provider.object_claim.empty() != provider.directory.empty()) return Error{ErrorCode::invalid, "'object_claim' and 'directory' belong together"};
+  if (provider.name_claim == "email") return Error{ErrorCode::invalid, "an e-mail address identifies nobody: it changes, and is given to others. Take upn or preferred_username, or better an object_claim"};
+  if ((" " + provider.scopes + " ").find(" openid ") == std::string::npos) return Error{ErrorCode::invalid, "'scopes' must contain openid"};
+  if (!provider.ca_pem.empty() && !read_certificate(provider.ca_pem)) return Error{ErrorCode::invalid, "'ca_pem' is not a certificate in PEM form"};
+  return {};
+}
+
+json::object IdentityProviders::view(const IdentityProvider& provider) {
+  return {{"id", provider.id},
+          {"name", provider.name},
+          {"issuer", provider.issuer},
+          {"client_id", provider.client_id},
+          {"has_client_secret", !provider.client_secret.empty()},
+          {"has_ca", !provider.ca_pem.empty()},
+          {"scopes", provider.scopes},
+          {"tenants", json::array(provider.tenants.begin(), provider.tenants.end())},
+          {"identity", provider.identity},
+          {"directory", provider.directory},
+          {"object_claim", provider.object_claim},
+          {"name_claim", provider.name_claim},
+          {"enabled", provider.enabled},
+          {"created_at", format_rfc3339(provider.created_at)}};
+}
+
+Result<std::vector<IdentityProvider>> IdentityProviders::list(Tenant& tenant) {
+  auto listed = tenant.store().records().list(kKind, "", kProvidersMax);
+  if (!listed) return listed.error();
+  std::vector<IdentityProvider> out;
+  for (const auto& record : *listed) {
+    auto provider = decode(record);
+    if (!provider) return provider.error();
+    out.push_back(*std::move(provider));
+  }
+  return out;
+}
+
+Result<std::optional<IdentityProvider>> IdentityProviders::find(Tenant& tenant, const std::string& id) {
+  auto record = tenant.store().records().get(kKind, id);
+  if (!record) return record.error();
+  if (!*record) return std::optional<IdentityProvider>();
+  auto provider = decode(**record);
+  if (!provider) return provider.error();
+  return std::optional(*std::move(provider));
+}
+
+Result<IdentityProvider> IdentityProviders::create(Tenant& tenant, IdentityProvider provider) {
+  auto present = list(tenant);
+  if (!present) return present.error();
+  if (present->size() >= kProvidersMax) return Error{ErrorCode::conflict, fmt::format("a tenant has at most {} identity providers", kProvidersMax)};
+  provider.id = random_token();
+  provider.created_at = clock_.now();
+  auto kept = tenant.store().records().put(std::string(kKind), provider.id, encode(provider), 0);
+  if (!kept) return kept.error();
+  provider.revision = 1;
+  return provider;
+}
+
+Result<IdentityProvider> IdentityProviders::update(Tenant& tenant, IdentityProvider provider) {
+  auto kept = tenant.store().records().put(std::string(kKind), provider.id, encode(provider), provider.revision);
+  if (!kept) return kept.error().code == ErrorCode::conflict ? Error{ErrorCode::conflict, "it was changed meanwhile; read it again"} : kept.error();
+  ++provider.revision;
+  return provider;
+}
+
+Result<void> IdentityProviders::remove(Tenant& tenant, const std::string& id) { return tenant.store().records().remove(std::string(kKind), id); }
+
+Result<std::shared_ptr<IdentityProviders::Client>> IdentityProviders::client(Tenant& tenant, const IdentityProvider& provider) {
+  const auto key = tenant.facts().slug + "/" + provider.id;
+  const std::lock_guard lock(mutex_);
+  if (const auto found = clients_.find(key); found != clients_.end() && found->second->revision == provider.revision) return found->second;
+  if (settings_.http.public_url.empty()) {
+    return Error{ErrorCode::invalid, "the configuration lacks http.public_url: the identity provider would not know where to send people back to"};
+  }
+  HttpClientOptions options;
+  options.allowed_hosts = settings_.connectors.allowed_hosts;
+  options.ca_pem = provider.ca_pem;
+  auto http = HttpClient::make(std::move(options));
+  if (!http) return http.error();
+  auto base = settings_.http.public_url;
+  while (!base.empty() && base.back() == '/') base.pop_back();
+  auto made = std::make_shared<Client>();
+  made->revision = provider.revision;
+  made->http = *std::move(http);
+  made->provider = OpenIdProvider::make({provider.issuer, provider.client_id, provider.client_secret, base + std::string(kCallback), provider.scopes, provider.tenants},
+                                        *made->http, clock_);
+  if (clients_.size() >= kClientsMax) clients_.clear();
+  clients_[key] = made;
+  return made;
+}
+
+Result<void> IdentityProviders::check(Tenant& tenant, const IdentityProvider& provider) {
+  auto made = client(tenant, provider);
+  if (!made) return made.error();
+  return (*made)->provider->check({});
+}
+
+Result<IdentityProviders::Started> IdentityProviders::start(const std::string& slug, const std::string& provider_id, const std::string& login_hint) {
+  const Error none{ErrorCode::not_found, "there is no such identity provider"};
+  auto tenant = tenants_.open(slug);
+  if (!tenant) return tenant.error().code == ErrorCode::not_found || tenant.error().code == ErrorCode::invalid ? none : tenant.error();
+  auto provider = find(**tenant, provider_id);
+  if (!provider) return provider.error();
+  if (!*provider || !(*provider)->enabled) return none;
+  auto made = client(**tenant, **provider);
+  if (!made) return made.error();
+  const auto state = random_token(32);
+  Pending pending{slug, provider_id, random_token(32), Secret(random_token(48)), "", clock_.uptime() + kPendingLife};
+  const Secret binding(random_token(32));
+  pending.binding_hash = sha256(binding.reveal()).hex();
+  const auto challenge = base64url_encode(sha256(pending.verifier.reveal()).view());
+  auto url = (*made)->provider->authorize_url(state, pending.nonce, challenge, login_hint, {});
+  if (!url) return url.error();
+  const std::lock_guard lock(mutex_);
+  std::erase_if(pending_, [&](const auto& one) { return clock_.uptime() >= one.second.until; });
+  if (pending_.size() >= kPendingMax) return Error{ErrorCode::unavailable, "too many people sign in at once; try again"};
+  pending_[sha256(state).hex()] = std::move(pending);
+  return Started{*std::move(url), binding};
+}
+
+Result<IdentityProviders::Finished> IdentityProviders::finish(const std::string& state, const Secret& binding, const std::string& code, const std::string& answered_issuer) {
+  const Error unknown{ErrorCode::unauthenticated, "this sign-in is not known, was finished already, or took too long; start again"};
+  Pending pending;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = pending_.find(sha256(state).hex());
+    if (found == pending_.end()) return unknown;
+    pending = std::move(found->second);
+    pending_.erase(found);  // Good once, whatever comes of it.
+  }
+  if (clock_.uptime() >= pending.until) return unknown;
+  // Another browser than the one that asked: somebody would be signed in as somebody else without knowing.
+  if (!equal_in_constant_time(sha256(binding.reveal()).hex(), pending.binding_hash)) return unknown;
+  auto tenant = tenants_.open(pending.tenant);
+  if (!tenant) return tenant.error();
+  auto provider = find(**tenant, pending.provider);
+  if (!provider) return provider.error();
+  if (!*provider || !(*provider)->enabled) return unknown;
+  auto made = client(**tenant, **provider);
+  if (!made) return made.error();
+  auto claims = (*made)->provider->redeem(code, pending.verifier, pending.nonce, answered_issuer, {});
+  if (!claims) return claims.error();
+  auto user = user_of(**tenant, **provider, *claims);
+  if (!user) return user.error();
+  return Finished{*std::move(tenant), *std::move(user), (*provider)->name};
+}
+
+Result<User> IdentityProviders::user_of(Tenant& tenant, const IdentityProvider& provider, const json::object& claims) {
+  const auto tid = text(claims, "tid"), oid = text(claims, "oid");
+  if (provider.identity == "entra" && (tid.empty() || oid.empty())) return Error{ErrorCode::unauthenticated, "the provider tells neither tid nor oid; is it Entra ID?"};
+  const auto identity = provider.id + "\n" + sha256(provider.identity == "entra" ? "entra\n" + fold(tid) + "\n" + fold(oid) : text(claims, "iss") + "\n" + text(claims, "sub")).hex();
+  auto& records = tenant.store().records();
+  auto record = records.get(kIdentityKind, identity);
+  if (!record) return record.error();
+  std::string id;
+  if (*record) {
+    json::error_code bad;
+    const auto value = json::parse((*record)->json, bad);
+    if (bad || !value.is_string()) return Error{ErrorCode::corrupt, "the record of an identity cannot be read"};
+    id = value.get_string();
+  } else {
+    auto bound = bind(tenant, provider, claims, identity);
+    if (!bound) return bound.error();
+    id = *std::move(bound);
+  }
+  auto user = users_.by_id(records, id);
+  if (!user) return user.error();
+  if (!*user || (*user)->disabled) return not_known();
+  return **std::move(user);
+}
+
+// The first time: who is it? Nobody is made, and nobody is bound twice.
+Result<std::string> IdentityProviders::bind(Tenant& tenant, const IdentityProvider& provider, const json::object& claims, const std::string& identity) {
+  auto& records = tenant.store().records();
+  std::string id;
+  if (!provider.object_claim.empty()) {
+    auto object = text(claims, provider.object_claim);
+    if (object.size() == 24) {  // An objectGUID as AD FS sends it.
+      const auto bytes = base64_decode(object);
+      if (bytes && bytes->size() == 16) object = guid_text(*bytes);
+    }
+    if (object.empty() || object.size() > 200) return not_known();
+    auto person = person_of_object(records, provider.directory, fold(object));
+    if (!person) return person.error();
+    id = person->value_or("");
+  }
+  // A guest's name is that of another organisation's account.
+  const auto name = provider.name_claim.empty() || claims.contains("idp") ? "" : text(claims, provider.name_claim);
+  if (id.empty() && !name.empty() && fold(name).find("#ext#") == std::string::npos) {
+    auto user = users_.by_name(records, name);
+    if (!user) return user.error();
+    if (*user) {
+      auto person = find_person(records, (*user)->id);
+      if (!person) return person.error();
+      const bool plain = std::all_of((*user)->roles.begin(), (*user)->roles.end(), [](Role role) { return role == Role::user; });
+      if (*person && !(*person)->links.empty() && (*person)->state == PersonState::active && plain) id = (*user)->id;
+    }
+  }
+  if (id.empty()) return not_known();
+  const auto bound = json::serialize(json::value(id));
+  auto kept = records.write({{std::string(kIdentityKind), identity, bound, 0}, {std::string(kBoundKind), provider.id + "\n" + id, json::serialize(json::value(identity)), 0}});
+  if (!kept && kept.error().code == ErrorCode::conflict) {
+    return Error{ErrorCode::unauthenticated, "somebody else of this identity provider is bound to this user already; an administrator can end that"};
+  }
+  if (!kept) return kept.error();
+  return id;
+}
+
+}  // namespace kopial

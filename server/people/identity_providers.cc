@@ -263,16 +263,16 @@ Result<User> IdentityProviders::user_of(Tenant& tenant, const IdentityProvider& 
 Result<std::string> IdentityProviders::bind(Tenant& tenant, const IdentityProvider& provider, const json::object& claims, const std::string& identity) {
   auto& records = tenant.store().records();
   std::string id;
-  if (!provider.object_claim.empty()) {
-    auto object = text(claims, provider.object_claim);
+  if (auto object = provider.object_claim.empty() ? "" : text(claims, provider.object_claim); !object.empty()) {
     if (object.size() == 24) {  // An objectGUID as AD FS sends it.
       const auto bytes = base64_decode(object);
       if (bytes && bytes->size() == 16) object = guid_text(*bytes);
     }
-    if (object.empty() || object.size() > 200) return not_known();
-    auto person = person_of_object(records, provider.directory, fold(object));
+    auto person = object.size() > 200 ? Result<std::optional<std::string>>(std::nullopt) : person_of_object(records, provider.directory, fold(object));
     if (!person) return person.error();
-    id = person->value_or("");
+    // Who tells his object is that object or nobody: a re-created twin has the name of somebody else.
+    if (!*person) return not_known();
+    id = **person;
   }
   // A guest's name is that of another organisation's account.
   const auto name = provider.name_claim.empty() || claims.contains("idp") ? "" : text(claims, provider.name_claim);

@@ -93,7 +93,7 @@ class RecordSessions final : public Sessions {
     const auto* user = *found ? &(*found)->user : nullptr;
     const bool usable = user != nullptr && !user->disabled && !user->one_time_hash.empty() && user->one_time_until && clock_.now() < *user->one_time_until;
     if (!equal_in_constant_time(sha256(code.reveal()).hex(), usable ? user->one_time_hash : std::string(64, '0')) || !usable) return refuse(who, wrong);
-    if (auto fine = check_password(password); !fine) return fine.error();
+    if (auto fine = check_password(password, user->username); !fine) return fine.error();
     auto hash = hash_password_bounded(password);
     if (!hash) return hash.error();
     auto changed = *user;

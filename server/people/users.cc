@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include <algorithm>
+#include <set>
 
 #include "storage/crypto/digest.h"
 #include "storage/crypto/password.h"
@@ -116,9 +117,30 @@ std::optional<Role> role_called(std::string_view name) {
   return std::nullopt;
 }
 
-Result<void> check_password(const Secret& password) {
-  if (password.reveal().size() < 12) return Error{ErrorCode::invalid, "a password needs at least 12 characters"};
-  if (password.reveal().size() > 1000) return Error{ErrorCode::invalid, "a password has at most 1000 characters"};
+Result<void> check_password(const Secret& password, std::string_view username) {
+  const auto text = password.reveal();
+  // Counted in code points: eight Chinese characters are no twelve.
+  const auto length = std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
+  if (length < 12) return Error{ErrorCode::invalid, "a password needs at least 12 characters"};
+  if (text.size() > 1000) return Error{ErrorCode::invalid, "a password has at most 1000 bytes"};
+  const Error guessed{ErrorCode::invalid, "this password is among the first that are guessed; a sentence of your own is better"};
+  auto plain = folded(text);
+  // What is left without the words that everybody would try: it must be a password by itself, if a short one.
+  for (const auto& word : {folded(username), folded(username.substr(0, username.find('@'))), std::string("kopial"), std::string("password"), std::string("passwort"), std::string("welcome"),
+                           std::string("willkommen"), std::string("qwertyuiop"), std::string("qwertzuiop"), std::string("asdfghjkl"), std::string("letmein"), std::string("iloveyou"),
+                           std::string("administrator"), std::string("admin"), std::string("changeme"), std::string("secret"), std::string("geheim"), std::string("summer"), std::string("sommer")}) {
+    if (word.size() < 4) continue;
+    for (auto at = plain.find(word); at != std::string::npos; at = plain.find(word)) plain.erase(at, word.size());
+  }
+  // Repetitions and runs ("aaaa", "1234", "dcba") count as one character.
+  std::size_t worth = 0;
+  std::set<char> distinct;
+  for (std::size_t at = 0; at < plain.size(); ++at) {
+    distinct.insert(plain[at]);
+    const int step = at == 0 ? 100 : plain[at] - plain[at - 1];
+    worth += step < -1 || step > 1;
+  }
+  if (worth < 6 || distinct.size() < 5) return guessed;
   return {};
 }
 
@@ -147,7 +169,7 @@ Result<Users::Made> Users::create(Records& records, User user) {
 }
 
 Result<User> Users::create_with_password(Records& records, User user, const Secret& password) {
-  if (auto fine = check_password(password); !fine) return fine.error();
+  if (auto fine = check_password(password, user.username); !fine) return fine.error();
   auto hash = hash_password(password);
   if (!hash) return hash.error();
   user.password_hash = *std::move(hash);

@@ -68,8 +68,9 @@ class Users {
   Clock& clock_;
 };
 
-// At least 12 characters; the message says what is wrong.
-Result<void> check_password(const Secret& password);
+// NIST SP 800-63B and OWASP ASVS: length counts and composition does not; what everybody guesses first is refused, and so is what
+// is mostly the user's own name or the product's. The message says what is wrong.
+Result<void> check_password(const Secret& password, std::string_view username);
 inline constexpr std::chrono::hours kOneTimeCodeLife{72};
 
 }  // namespace kopial

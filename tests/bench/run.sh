@@ -8,7 +8,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/../../packaging/lib/common.sh"
 source "$root/packaging/lib/daemon.sh"
 
-wanted=${*:-import graph ews search size store}
+wanted=${*:-import graph ews search size store}  # and `people`, which needs slapd and takes some minutes
 messages=${KOPIAL_BENCH_MESSAGES:-10000} search_messages=${KOPIAL_BENCH_SEARCH_MESSAGES:-100000} rounds=${KOPIAL_BENCH_ROUNDS:-3}
 install_packages "${build_packages[@]}" notmuch libnotmuch-dev zstd
 provide_node
@@ -151,6 +151,8 @@ bench_search() {
   stop_all
 }
 data_index=$work/data/tenants/bench/index
+
+bench_people() { KOPIAL_BUILD=$build node "$root/tests/bench/people.mjs"; }
 
 bench_size() {
   set_of c20k --messages 20000 --profile corporate --mailboxes 20 --seed 3

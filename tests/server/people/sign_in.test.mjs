@@ -96,7 +96,7 @@ for (const style of ['entra', 'adfs']) {
     assert.ok(landed.headers['set-cookie'].some((one_cookie) => /^__Host-kopial=\S+; Path=\/; Secure; HttpOnly; SameSite=Strict$/u.test(one_cookie)));
     assert.equal(landed.headers.location, '/');
     provider.stop();
-    const down = await finish(await begin(id));
+    const down = await finish(await begin(id), { iss: provider.issuer });
     assert.equal(down.status, 503, 'an outage is not a wrong password');
   });
 }

@@ -84,24 +84,23 @@ class EntraDirectory final : public Directory {
   }
 
  private:
-  using Objects = std::vector<json::object>;
-
-  // All pages of a delta round from `link` on; `next_time` is its delta link. nullopt: the link is too old.
-  Result<std::optional<Objects>> round(std::string link, std::string& next_time, std::stop_token stop) {
-    Objects out;
+  // All pages of a delta round from `link` on, object by object; `next_time` is its delta link. False: the link is too old.
+  Result<bool> round(std::string link, std::string& next_time, const std::function<void(const json::object&)>& found, std::stop_token stop) {
+    std::size_t count = 0;
     while (true) {
       auto answer = service_.call({.url = link, .page_size = kPage}, stop, &requests_);
       if (!answer) return answer.error();
-      if (answer->is_sync_reset()) return std::optional<Objects>();
+      if (answer->is_sync_reset()) return false;
       if (!answer->ok()) return answer->error().with_context("reading the directory");
-      if (auto* values = answer->json.if_contains("value"); values != nullptr && values->is_array()) {
-        for (auto& value : values->get_array()) {
-          if (value.is_object()) out.push_back(std::move(value.get_object()));
+      if (const auto* values = list(answer->json, "value")) {
+        for (const auto& value : *values) {
+          if (value.is_object()) found(value.get_object());
         }
+        count += values->size();
       }
-      if (out.size() > kObjectsMax) return Error{ErrorCode::too_large, "the directory has more than two million objects"};
+      if (count > kObjectsMax) return Error{ErrorCode::too_large, "the directory has more than two million objects"};
       next_time = text(answer->json, "@odata.deltaLink");
-      if (!next_time.empty()) return std::optional(std::move(out));
+      if (!next_time.empty()) return true;
       link = text(answer->json, "@odata.nextLink");
       if (link.empty()) return Error{ErrorCode::unavailable, "Graph's listing ended without saying where to go on; nothing of it was used"};
     }
@@ -110,55 +109,51 @@ class EntraDirectory final : public Directory {
   Result<DirectoryState> read_all(std::stop_token stop) {
     DirectoryState state;
     std::string users_link, groups_link;
-    {
-      auto users = round(service_.base() + "/users/delta?$select=" + std::string(kUserFields), users_link, stop);
-      if (!users) return users.error();
-      if (!*users) return Error{ErrorCode::unavailable, "Graph refused a listing from its start"};
-      std::unordered_map<std::string, std::size_t> at;  // The last of twice wins.
-      for (const auto& user : **users) {
-        auto entry = entry_of(user);
-        if (entry.id.empty()) continue;
-        const auto [found, is_new] = at.emplace(entry.id, state.entries.size());
-        if (user.contains("@removed")) entry.id.clear();
-        if (is_new) state.entries.push_back(std::move(entry));
-        else state.entries[found->second] = std::move(entry);
-      }
-      std::erase_if(state.entries, [](const DirectoryEntry& entry) { return entry.id.empty(); });
-    }
-    auto groups = round(service_.base() + "/groups/delta?$select=displayName,members", groups_link, stop);
+    const Error refused{ErrorCode::unavailable, "Graph refused a listing from its start"};
+    std::unordered_map<std::string, std::size_t> at;  // The last of twice wins.
+    auto users = round(service_.base() + "/users/delta?$select=" + std::string(kUserFields), users_link, [&](const json::object& user) {
+      auto entry = entry_of(user);
+      if (entry.id.empty()) return;
+      const auto [known, is_new] = at.emplace(entry.id, state.entries.size());
+      if (user.contains("@removed")) entry.id.clear();
+      if (is_new) state.entries.push_back(std::move(entry));
+      else state.entries[known->second] = std::move(entry);
+    }, stop);
+    if (!users) return users.error();
+    if (!*users) return refused;
+    std::erase_if(state.entries, [](const DirectoryEntry& entry) { return entry.id.empty(); });
+    at.clear();
+    std::unordered_set<std::string> removed;
+    auto groups = round(service_.base() + "/groups/delta?$select=displayName,members", groups_link,
+                        [&](const json::object& group) { read_group(group, state, at, removed); }, stop);
     if (!groups) return groups.error();
-    if (!*groups) return Error{ErrorCode::unavailable, "Graph refused a listing from its start"};
-    read_groups(**groups, state);
+    if (!*groups) return refused;
+    std::erase_if(state.groups, [&](const DirectoryGroup& group) { return removed.contains(group.id); });
     if (auto done = ask_purposes(state.entries, stop); !done) return done.error();
     state.cursor = json::serialize(json::object{{"v", 1}, {"users", users_link}, {"groups", groups_link}});
     return state;
   }
 
   // A large group comes in several pieces, each with some of its members.
-  static void read_groups(const Objects& objects, DirectoryState& state) {
-    std::unordered_map<std::string, std::size_t> at;
-    std::unordered_set<std::string> removed;
-    for (const auto& object : objects) {
-      const auto id = fold(text(object, "id"));
-      if (id.empty()) continue;
-      if (object.contains("@removed")) {
-        removed.insert(id);
-        continue;
-      }
-      const auto [found, is_new] = at.emplace(id, state.groups.size());
-      if (is_new) state.groups.push_back({id, "", {}});
-      auto& group = state.groups[found->second];
-      if (const auto name = text(object, "displayName"); !name.empty()) group.name = name;
-      const auto* members = list(object, "members@delta");
-      if (members == nullptr) continue;
-      for (const auto& member : *members) {
-        if (!member.is_object()) continue;
-        const auto member_id = fold(text(member.get_object(), "id"));
-        if (member.get_object().contains("@removed")) std::erase(group.members, member_id);
-        else if (!member_id.empty()) group.members.push_back(member_id);
-      }
+  static void read_group(const json::object& object, DirectoryState& state, std::unordered_map<std::string, std::size_t>& at, std::unordered_set<std::string>& removed) {
+    const auto id = fold(text(object, "id"));
+    if (id.empty()) return;
+    if (object.contains("@removed")) {
+      removed.insert(id);
+      return;
     }
-    std::erase_if(state.groups, [&](const DirectoryGroup& group) { return removed.contains(group.id); });
+    const auto [found, is_new] = at.emplace(id, state.groups.size());
+    if (is_new) state.groups.push_back({id, "", {}});
+    auto& group = state.groups[found->second];
+    if (const auto name = text(object, "displayName"); !name.empty()) group.name = name;
+    const auto* members = list(object, "members@delta");
+    if (members == nullptr) return;
+    for (const auto& member : *members) {
+      if (!member.is_object()) continue;
+      const auto member_id = fold(text(member.get_object(), "id"));
+      if (member.get_object().contains("@removed")) std::erase(group.members, member_id);
+      else if (!member_id.empty()) group.members.push_back(member_id);
+    }
   }
 
   // Whether disabled accounts are shared, room or equipment mailboxes. Without the permission for it they stay what they look like.
@@ -202,18 +197,18 @@ class EntraDirectory final : public Directory {
     if (bad || !value.is_object()) return std::optional<DirectoryState>();
     auto users_link = text(value.get_object(), "users"), groups_link = text(value.get_object(), "groups");
     if (users_link.empty() || groups_link.empty()) return std::optional<DirectoryState>();
-    auto groups = round(groups_link, groups_link, stop);
+    bool group_changed = false;
+    auto groups = round(groups_link, groups_link, [&](const json::object&) { group_changed = true; }, stop);
     if (!groups) return groups.error();
-    if (!*groups || !(*groups)->empty()) return std::optional<DirectoryState>();
-    auto users = round(users_link, users_link, stop);
+    if (!*groups || group_changed) return std::optional<DirectoryState>();
+    std::unordered_map<std::string, bool> changed;  // id -> removed; the last of twice wins
+    auto users = round(users_link, users_link, [&](const json::object& user) {
+      if (const auto id = fold(text(user, "id")); !id.empty()) changed[id] = user.contains("@removed");
+    }, stop);
     if (!users) return users.error();
     if (!*users) return std::optional<DirectoryState>();
     DirectoryState state;
     state.complete = false;
-    std::unordered_map<std::string, bool> changed;  // id -> removed; the last of twice wins
-    for (const auto& user : **users) {
-      if (const auto id = fold(text(user, "id")); !id.empty()) changed[id] = user.contains("@removed");
-    }
     if (changed.size() > kChangedMax) return std::optional<DirectoryState>();
     for (const auto& [id, removed] : changed) {
       if (removed) {

@@ -101,11 +101,26 @@ http::Response check(const ApiCall& call) {
   return json_answer(200, json::object{{"ok", true}, {"problem", nullptr}});
 }
 
+json::object person_view(const Person& person) {
+  json::array addresses, links;
+  for (const auto& one : person.addresses) {
+    addresses.push_back({{"address", one.address}, {"valid_from", time_or_null(one.valid_from)}, {"valid_until", time_or_null(one.valid_until)}});
+  }
+  for (const auto& link : person.links) {
+    links.push_back({{"directory", link.directory}, {"object", link.id}, {"upn", text_or_null(link.upn)}, {"account", text_or_null(link.account)},
+                     {"enabled", link.enabled}, {"present", link.present}, {"kind", to_string(link.kind)}, {"home", to_string(link.home)}});
+  }
+  return {{"id", person.id},       {"name", text_or_null(person.name)},   {"display_name", person.display_name},      {"kind", to_string(person.kind)},
+          {"home", to_string(person.home)}, {"state", to_string(person.state)}, {"former_names", to_array(person.former_names)},
+          {"addresses", std::move(addresses)}, {"links", std::move(links)}, {"groups", to_array(person.groups)}};
+}
+
 json::object step_view(const SyncStep& step) {
   json::object out{{"kind", to_string(step.kind)}, {"person", text_or_null(step.person)}, {"object", text_or_null(step.object)},
                    {"before", text_or_null(step.before)}, {"after", text_or_null(step.after)}, {"reason", step.reason},
                    {"at", time_or_null(step.at)}};
   if (step.kind == StepKind::groups) out["groups"] = to_array(step.list);
+  if (step.made) out["made"] = person_view(*step.made);
   if (step.link) {
     out["link"] = json::object{{"addresses", to_array(step.link->addresses)}, {"kind", to_string(step.link->kind)}, {"home", to_string(step.link->home)},
                                {"enabled", step.link->enabled}, {"present", step.link->present}};
@@ -169,20 +184,6 @@ http::Response sync(const ApiCall& call) {
   if (auto kept = note(call, *confirm ? "directory.sync_with_losses" : "directory.sync", config->name); !kept) return fail(call, kept.error());
   auto done = call.services.directories.sync(call.tenant(), *config, {*preview_id, *confirm, *complete}, {});
   return done ? steps(**done, 0, kStepsShown) : fail(call, done.error());
-}
-
-json::object person_view(const Person& person) {
-  json::array addresses, links;
-  for (const auto& one : person.addresses) {
-    addresses.push_back({{"address", one.address}, {"valid_from", time_or_null(one.valid_from)}, {"valid_until", time_or_null(one.valid_until)}});
-  }
-  for (const auto& link : person.links) {
-    links.push_back({{"directory", link.directory}, {"object", link.id}, {"upn", text_or_null(link.upn)}, {"account", text_or_null(link.account)},
-                     {"enabled", link.enabled}, {"present", link.present}, {"kind", to_string(link.kind)}, {"home", to_string(link.home)}});
-  }
-  return {{"id", person.id},       {"name", text_or_null(person.name)},   {"display_name", person.display_name},      {"kind", to_string(person.kind)},
-          {"home", to_string(person.home)}, {"state", to_string(person.state)}, {"former_names", to_array(person.former_names)},
-          {"addresses", std::move(addresses)}, {"links", std::move(links)}, {"groups", to_array(person.groups)}};
 }
 
 http::Response people(const ApiCall& call) {

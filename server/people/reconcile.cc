@@ -42,6 +42,7 @@ class Reconciler {
     names();
     addresses();
     stop_when_too_many();
+    for (const auto& [person, step] : created_) plan_.steps[step].made = std::make_shared<const Person>(std::move(people_[person]));
     return std::move(plan_);
   }
 
@@ -55,7 +56,8 @@ class Reconciler {
     step.person = people_[person].id;
     apply_step(step, people_[person]);
     touched_.insert(person);
-    plan_.steps.push_back(std::move(step));
+    // What is found out about somebody new is part of his one step.
+    if (person < known_) plan_.steps.push_back(std::move(step));
   }
   void tell(StepKind kind, std::string person, std::string object, std::string subject, std::string reason) {
     SyncStep step{kind, std::move(person), std::move(object), "", std::move(subject), std::move(reason)};
@@ -204,10 +206,12 @@ class Reconciler {
     people_[at].id = person_id(directory_, entry.id);
     by_id_[people_[at].id] = at;
     by_object_[entry.id] = at;
-    SyncStep step{StepKind::create, "", entry.id, "", entry.upn.empty() ? entry.primary_address : entry.upn, "nobody here has its immutable id"};
-    step.link = std::make_shared<const DirectoryLink>(std::move(link));
-    step.at = now_;
-    emit(std::move(step), at);
+    people_[at].kind = link.kind == MailboxKind::unknown ? MailboxKind::person : link.kind;
+    people_[at].home = link.home;
+    people_[at].links = {std::move(link)};
+    touched_.insert(at);
+    created_.emplace_back(at, plan_.steps.size());
+    plan_.steps.push_back({StepKind::create, people_[at].id, entry.id, "", entry.upn.empty() ? entry.primary_address : entry.upn, "nobody here has its immutable id"});
   }
 
   void twin(const DirectoryEntry& entry) {
@@ -497,6 +501,7 @@ class Reconciler {
   std::set<std::string> seen_, refused_;
   std::set<std::string> claims_;   // addresses whose owner may change
   std::set<std::size_t> touched_;  // people whose links changed
+  std::vector<std::pair<std::size_t, std::size_t>> created_;  // person, its step
 };
 
 }  // namespace
@@ -519,12 +524,7 @@ SyncPlan reconcile(const std::vector<Person>& known, const std::string& director
 
 void apply_step(const SyncStep& step, Person& person) {
   switch (step.kind) {
-    case StepKind::create:
-      person.id = step.person;
-      person.links = {*step.link};
-      person.kind = step.link->kind == MailboxKind::unknown ? MailboxKind::person : step.link->kind;
-      person.home = step.link->home;
-      return;
+    case StepKind::create: person = *step.made; return;
     case StepKind::link:
     case StepKind::observe: {
       auto* present = person.link(step.link->directory);

@@ -31,7 +31,7 @@ struct SyncPolicy {
 };
 
 enum class StepKind : std::uint8_t {
-  create,          // a person that is new here
+  create,          // a person that is new here, with all that is known of him
   link,            // a known person is found in this directory; the reason names what matched
   observe,         // what the directory says of a linked object changed
   rename,          // login name; the former one is kept
@@ -59,7 +59,8 @@ struct SyncStep {
   std::string reason;     // a sentence for the administrator
   // Effects that are more than a text.
   std::optional<Time> at;               // address_gained, address_lost
-  std::shared_ptr<const DirectoryLink> link;  // link, observe, create
+  std::shared_ptr<const DirectoryLink> link;  // link, observe
+  std::shared_ptr<const Person> made;         // create
   std::vector<std::string> list;        // groups
 };
 

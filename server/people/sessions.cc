@@ -22,7 +22,7 @@ constexpr std::string_view kSystem = "~";
 constexpr std::chrono::hours kSessionLife{12};
 constexpr std::chrono::seconds kHashWait{10};
 constexpr std::ptrdiff_t kHashesAtOnce = 2;  // Each takes 46 MiB.
-constexpr int kWaitingMax = 16;
+constexpr int kStrangersMax = 4;  // computing or waiting: of eight workers, the others answer those who are known
 constexpr std::size_t kTokensMax = 100;      // of one user
 
 std::string text(const json::object& object, std::string_view name) {
@@ -377,8 +377,8 @@ class RecordSessions final : public Sessions {
   // Those who signed in from here before have a turn of their own: a flood of strangers does not keep them waiting. Of strangers only
   // a few wait; the others are told to come back, and hold no thread meanwhile.
   Result<bool> verify(const std::string& hash, const Secret& password, bool trusted) {
-    const Waiting waiting(waiting_);
-    if (!trusted && waiting.count() > kWaitingMax) return Error{ErrorCode::unavailable, "too many people sign in at once; try again"};
+    const Waiting waiting(trusted ? known_waiting_ : strangers_waiting_);
+    if (!trusted && waiting.count() > kStrangersMax) return Error{ErrorCode::unavailable, "too many people sign in at once; try again"};
     const Turn turn(trusted ? trusted_turns_ : turns_, kHashWait);
     if (!turn.given()) return Error{ErrorCode::unavailable, "too many people sign in at once; try again"};
     return verify_password(hash, password);
@@ -432,7 +432,7 @@ class RecordSessions final : public Sessions {
   Clock& clock_;
   BackOff back_off_;
   std::counting_semaphore<kHashesAtOnce> turns_{kHashesAtOnce}, trusted_turns_{1};
-  std::atomic<int> waiting_{0};
+  std::atomic<int> strangers_waiting_{0}, known_waiting_{0};
   const Result<std::string> nobody_;
 };
 

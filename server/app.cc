@@ -14,6 +14,7 @@
 #include "server/monitoring/metrics.h"
 #include "server/people/directories.h"
 #include "server/people/identity_providers.h"
+#include "server/people/passkeys.h"
 #include "server/people/sessions.h"
 #include "server/people/users.h"
 #include "server/services.h"
@@ -39,15 +40,17 @@ class Daemon final : public App {
         users_(clock_),
         directories_(*tenants_, system_->records(), users_, settings_, clock_),
         identity_providers_(*tenants_, users_, settings_, clock_),
-        sessions_(Sessions::make(*tenants_, system_->records(), users_, directories_, clock_)),
+        passkeys_(settings_, clock_),
+        sessions_(Sessions::make(*tenants_, system_->records(), users_, directories_, passkeys_, clock_)),
         runs_(make_run_service(*tenants_, settings_, *metrics_, clock_)),
         care_(make_care_service(*tenants_, settings_, *metrics_, clock_)),
         idempotency_(system_->records(), clock_),
-        services_{clock_, settings_, *tenants_, users_, *sessions_, *runs_, *metrics_, idempotency_, directories_, identity_providers_},
+        services_{clock_, settings_, *tenants_, users_, *sessions_, *runs_, *metrics_, idempotency_, directories_, identity_providers_, passkeys_},
         api_(services_) {
     add_system_routes(api_);
     add_session_routes(api_);
     add_identity_routes(api_);
+    add_passkey_routes(api_);
     add_token_routes(api_);
     add_tenant_routes(api_);
     add_user_routes(api_);
@@ -138,6 +141,7 @@ class Daemon final : public App {
   Users users_;
   Directories directories_;
   IdentityProviders identity_providers_;
+  Passkeys passkeys_;
   const std::unique_ptr<Sessions> sessions_;
   const std::unique_ptr<RunService> runs_;
   const std::unique_ptr<CareService> care_;

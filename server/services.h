@@ -11,6 +11,7 @@ class Tenants;
 class Users;        // server/people/users.h
 class Directories;  // server/people/directories.h
 class IdentityProviders;  // server/people/identity_providers.h
+class Passkeys;     // server/people/passkeys.h
 class Sessions;     // server/people/sessions.h
 class RunService;   // server/archiving/run_service.h
 class Metrics;      // server/monitoring/metrics.h
@@ -28,6 +29,7 @@ struct Services {
   Idempotency& idempotency;
   Directories& directories;
   IdentityProviders& identity_providers;
+  Passkeys& passkeys;
 };
 
 }  // namespace kopial

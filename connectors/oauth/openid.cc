@@ -123,9 +123,9 @@ class CachedProvider final : public OpenIdProvider {
   CachedProvider(OpenIdSettings settings, HttpClient& http, Clock& clock) : settings_(std::move(settings)), http_(http), clock_(clock) {}
 
   Result<void> check(std::stop_token stop) override {
-    auto found = discovery(stop);
+    auto found = discovery(stop, true);
     if (!found) return found.error();
-    auto fetched = keys(true, stop);
+    auto fetched = get(text(*found, "jwks_uri"), stop);
     return fetched ? Result<void>() : Result<void>(fetched.error());
   }
 
@@ -182,15 +182,16 @@ class CachedProvider final : public OpenIdProvider {
     return *std::move(object);
   }
 
-  Result<json::object> discovery(std::stop_token stop) {
+  // `now`: whether it answers at this moment is what is asked.
+  Result<json::object> discovery(std::stop_token stop, bool now = false) {
     const std::lock_guard lock(mutex_);
-    if (discovery_ && clock_.now() - discovered_at_ < kKept) return *discovery_;
+    if (!now && discovery_ && clock_.now() - discovered_at_ < kKept) return *discovery_;
     auto issuer = settings_.issuer;
     if (const auto at = issuer.find(kTenant); at != std::string::npos) issuer.replace(at, kTenant.size(), "organizations");
     while (!issuer.empty() && issuer.back() == '/') issuer.pop_back();
     auto found = get(issuer + "/.well-known/openid-configuration", stop);
     if (!found) {
-      if (discovery_) return *discovery_;  // Older is better than none while it does not answer.
+      if (discovery_ && !now) return *discovery_;  // Older is better than none while it does not answer.
       return found.error();
     }
     if (text(*found, "issuer") != settings_.issuer) {

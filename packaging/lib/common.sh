@@ -11,7 +11,7 @@ build_packages=(
   g++ cmake ninja-build ccache mold pkg-config git ca-certificates curl jq openssl
   libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev libssl-dev librocksdb-dev libxapian-dev libmimetic-dev
   libgmime-3.0-dev libcurl4-openssl-dev libgtest-dev libgmock-dev libbenchmark-dev libzstd-dev libicu-dev libxml2-dev libkrb5-dev
-  libspdlog-dev libfmt-dev libcli11-dev libtomlplusplus-dev libargon2-dev prometheus-cpp-dev libldap-dev libcjose-dev libjansson-dev liboath-dev)
+  libspdlog-dev libfmt-dev libcli11-dev libtomlplusplus-dev libargon2-dev prometheus-cpp-dev libldap-dev libcjose-dev libjansson-dev liboath-dev libfido2-dev libcbor-dev)
 # What the tests drive.
 test_packages=(chromium zstd python3-exchangelib davmail slapd ldap-utils samba samba-dsdb-modules samba-ad-provision winbind python3-samba
   krb5-user iproute2 apache2 libapache2-mod-auth-gssapi)

@@ -10,6 +10,7 @@
 #include "server/people/audit.h"
 #include "server/people/sessions.h"
 #include "server/services.h"
+#include "storage/base/encoding.h"
 #include "storage/base/log.h"
 
 namespace kopial {
@@ -60,6 +61,12 @@ std::optional<std::string> cookie_token(const http::Request& request) {
 
 Result<Caller> who_asks(const http::Request& request, Sessions& sessions) {
   if (const auto header = request.header("authorization")) {
+    if (header->starts_with("Basic ") || header->starts_with("basic ")) {  // An app password; nobody is asked for one.
+      const auto pair = base64_decode(std::string_view(*header).substr(6, 1000)).value_or("");
+      const auto colon = pair.find(':');
+      if (colon == std::string::npos) return Error{ErrorCode::unauthenticated, "Authorization: Basic takes organisation/user name and an app password"};
+      return sessions.authenticate_program(pair.substr(0, colon), Secret(pair.substr(colon + 1)));
+    }
     if (!header->starts_with("Bearer ") && !header->starts_with("bearer ")) {
       return Error{ErrorCode::unauthenticated, "Authorization must be 'Bearer TOKEN'"};
     }
@@ -179,7 +186,9 @@ http::Response Api::answer(const Match& match, const http::Request& request) con
     if (*admitted) {
       if (auto kept = note("system.access", "grant to this system administrator"); !kept) return fail(kept.error());
     }
-    if (auto allowed = check_need(caller, route.need); !allowed) {
+    auto allowed = check_need(caller, route.need);
+    if (allowed) allowed = check_method(caller, request.method);
+    if (!allowed) {
       if (caller.tenant) {
         if (auto kept = note("access.denied", allowed.error().message); !kept) spdlog::warn("a denial could not be noted: {}", kept.error().message);
       }

@@ -67,7 +67,8 @@ Result<std::optional<std::uint64_t>> if_match(const http::Request& request);
 
 void add_session_routes(Api& api);      // sessions
 void add_identity_routes(Api& api);     // identity providers, own sessions, the second factor
-void add_token_routes(Api& api);        // API tokens
+void add_passkey_routes(Api& api);      // passkeys: one's own, and signing in with them
+void add_token_routes(Api& api);        // API tokens, app passwords
 void add_tenant_routes(Api& api);       // tenants, audit, status
 void add_user_routes(Api& api);         // users
 void add_directory_routes(Api& api);    // directories, people, groups

@@ -1,4 +1,4 @@
-// Erasures: asked for with a reason, carried out when confirmed.
+// Erasures: asked for with a reason by one person, carried out when another one confirms.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -69,6 +69,7 @@ http::Response create(const ApiCall& call) {
   }
   request.reason = *reason;
   request.requested_by = call.caller.username;
+  request.requester = call.caller.user_id;
   request.requested_at = call.services.clock.now();
   auto made = create_erasure(call.tenant(), std::move(request));
   if (!made) return fail(call, made.error());
@@ -108,6 +109,8 @@ Result<ErasureRequest> find_open(const ApiCall& call) {
 http::Response confirm(const ApiCall& call, CareService& care) {
   auto request = find_open(call);
   if (!request) return fail(call, request.error());
+  if (auto recent = check_step_up(call.caller); !recent) return fail(call, recent.error());
+  if (auto other = check_four_eyes(call.caller, request->requester); !other) return fail(call, other.error());
   // Before the deed: what cannot be noted is not done.
   if (auto noted = note(call, "erasure.confirm", *request); !noted) return fail(call, noted.error());
   std::vector<Erasure> erasures;
@@ -142,10 +145,10 @@ http::Response cancel(const ApiCall& call) {
 void add_erasure_routes(Api& api, CareService& care) {
   const std::string erasures = "/api/v1/tenants/{t}/erasures";
   api.add({"GET", erasures, Need::auditor, list});
-  api.add({"POST", erasures, Need::administrator, create});
+  api.add({"POST", erasures, Need::eraser, create});
   api.add({"GET", erasures + "/{e}", Need::auditor, show});
-  api.add({"DELETE", erasures + "/{e}", Need::administrator, cancel});
-  api.add({"POST", erasures + "/{e}/confirm", Need::administrator, [&care](const ApiCall& call) { return confirm(call, care); }});
+  api.add({"DELETE", erasures + "/{e}", Need::eraser, cancel});
+  api.add({"POST", erasures + "/{e}/confirm", Need::eraser, [&care](const ApiCall& call) { return confirm(call, care); }});
 }
 
 }  // namespace kopial

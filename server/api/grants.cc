@@ -196,6 +196,7 @@ http::Response show_policy(const ApiCall& call) {
 }
 
 http::Response change_policy(const ApiCall& call) {
+  if (auto recent = check_step_up(call.caller); !recent) return fail(call, recent.error());
   auto policy = access_policy(call.tenant());
   if (!policy) return fail(call, policy.error());
   auto body = read_object(call.request.body, {"purpose_needed", "four_eyes"});

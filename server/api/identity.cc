@@ -1,6 +1,8 @@
 // Signing in through identity providers, and what a person keeps for signing in: sessions, the second factor.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "connectors/http/url.h"
 #include "server/api/api.h"
 #include "server/api/json.h"
@@ -8,6 +10,7 @@
 #include "server/people/audit.h"
 #include "server/people/directories.h"
 #include "server/people/identity_providers.h"
+#include "server/people/passkeys.h"
 #include "server/people/second_factor.h"
 #include "server/people/sessions.h"
 #include "server/services.h"
@@ -112,7 +115,7 @@ http::Response check(const ApiCall& call) {
   return json_answer(200, json::object{{"ok", done.ok()}, {"problem", done ? json::value(nullptr) : json::value(done.error().message)}});
 }
 
-// Who could still sign in while the identity providers are down.
+// Who could still sign in while the identity providers are down; whether they and the directories answer now is tried.
 http::Response rehearse(const ApiCall& call) {
   auto& services = call.services;
   auto directories = services.directories.list(call.tenant());
@@ -125,21 +128,34 @@ http::Response rehearse(const ApiCall& call) {
     if (done) answering.insert(one.id);
     tried.push_back({{"directory", one.name}, {"ok", done.ok()}, {"problem", done ? json::value(nullptr) : json::value(done.error().message)}});
   }
-  std::uint64_t users = 0, password = 0, directory = 0, nobody = 0;
+  auto idps = services.identity_providers.list(call.tenant());
+  if (!idps) return fail(call, idps.error());
+  json::array asked;
+  for (const auto& one : *idps) {
+    if (!one.enabled) continue;
+    auto done = services.identity_providers.check(call.tenant(), one);
+    asked.push_back({{"identity_provider", one.name}, {"ok", done.ok()}, {"problem", done ? json::value(nullptr) : json::value(done.error().message)}});
+  }
+  auto& records = call.tenant().store().records();
+  std::uint64_t users = 0, passkey = 0, password = 0, directory = 0, nobody = 0;
   json::array without;
   for (std::string after;;) {
-    auto page = services.users.list(call.tenant().store().records(), after, 1000);
+    auto page = services.users.list(records, after, 1000);
     if (!page) return fail(call, page.error());
     for (const auto& user : *page) {
       if (user.disabled) continue;
       ++users;
-      auto person = find_person(call.tenant().store().records(), user.id);
+      auto passkeys = Passkeys::list(records, user.id);
+      if (!passkeys) return fail(call, passkeys.error());
+      const bool alone = std::any_of(passkeys->begin(), passkeys->end(), [](const Passkey& one) { return one.key.user_verified; });
+      auto person = find_person(records, user.id);
       if (!person) return fail(call, person.error());
       bool through = false;
       if (*person) {
         for (const auto& link : (*person)->links) through = through || (link.present && answering.contains(link.directory));
       }
-      if (!user.password_hash.empty()) ++password;
+      if (alone) ++passkey;
+      else if (!user.password_hash.empty()) ++password;
       else if (through) ++directory;
       else if (++nobody <= 100) without.push_back(json::string(user.username));
     }
@@ -147,7 +163,8 @@ http::Response rehearse(const ApiCall& call) {
     after = page->back().id;
   }
   if (auto kept = note(call, "sign_in.rehearse", fmt::format("{} of {} could not sign in", nobody, users)); !kept) return fail(call, kept.error());
-  return json_answer(200, json::object{{"users", users}, {"by_password", password}, {"by_directory", directory}, {"not_at_all", nobody}, {"who_not", std::move(without)}, {"directories", std::move(tried)}});
+  return json_answer(200, json::object{{"users", users}, {"by_passkey", passkey}, {"by_password", password}, {"by_directory", directory}, {"not_at_all", nobody},
+                                       {"who_not", std::move(without)}, {"directories", std::move(tried)}, {"identity_providers", std::move(asked)}});
 }
 
 // --- signing in through one
@@ -198,7 +215,7 @@ Result<SessionGrant> finish_with(const ApiCall& call, const std::string& state, 
 http::Response finish(const ApiCall& call) {
   auto body = read_object(call.request.body, {"state", "binding", "code", "iss"});
   if (!body) return fail(call, body.error());
-  auto state = required_string(*body, "state", 200), binding = required_string(*body, "binding", 200), code = required_string(*body, "code", 4096), issuer = optional_string(*body, "iss");
+  auto state = required_string(*body, "state", 200), binding = required_string(*body, "binding", 2000), code = required_string(*body, "code", 4096), issuer = optional_string(*body, "iss");
   for (const auto* one : {&state, &binding, &code, &issuer}) {
     if (!*one) return fail(call, one->error());
   }
@@ -264,6 +281,17 @@ http::Response verify(const ApiCall& call) {
   return done ? nothing() : fail(call, done.error());
 }
 
+http::Response change_password(const ApiCall& call) {
+  if (auto recent = check_step_up(call.caller); !recent) return fail(call, recent.error());
+  auto body = read_object(call.request.body, {"password"});
+  if (!body) return fail(call, body.error());
+  auto password = required_string(*body, "password");
+  if (!password) return fail(call, password.error());
+  if (auto kept = note(call, "password.change", call.caller.username); !kept) return fail(call, kept.error());
+  auto done = call.services.sessions.change_password(call.caller, Secret(*password));
+  return done ? nothing() : fail(call, done.error());
+}
+
 SecondFactor factor_of(const ApiCall& call, const std::string& user) { return {call.services.sessions.records_of(call.caller.tenant), user}; }
 
 http::Response factor(const ApiCall& call) {
@@ -295,15 +323,26 @@ http::Response confirm_factor(const ApiCall& call) {
 http::Response remove_factor(const ApiCall& call) {
   if (auto recent = check_step_up(call.caller); !recent) return fail(call, recent.error());
   if (auto kept = note(call, "second_factor.remove", call.caller.username); !kept) return fail(call, kept.error());
-  auto done = factor_of(call, call.caller.user_id).remove();
+  auto passkeys = Passkeys::list(call.services.sessions.records_of(call.caller.tenant), call.caller.user_id);
+  if (!passkeys) return fail(call, passkeys.error());
+  auto done = factor_of(call, call.caller.user_id).remove(passkeys->empty());  // The codes stand in for passkeys, too.
   return done ? nothing() : fail(call, done.error());
+}
+
+// For somebody whose account at the provider is another one now: his next sign-in binds anew.
+http::Response unbind(const ApiCall& call) {
+  if (auto recent = check_step_up(call.caller); !recent) return fail(call, recent.error());
+  if (auto kept = note(call, "identity.unbind", call.captures.front()); !kept) return fail(call, kept.error());
+  auto done = call.services.identity_providers.unbind(call.tenant(), call.captures.front());
+  if (!done) return fail(call, done.error());
+  return *done > 0 ? nothing() : fail(call, {ErrorCode::not_found, "this user is bound to no identity"});
 }
 
 // For somebody who lost his phone and his recovery codes: an administrator knows him.
 http::Response remove_factor_of(const ApiCall& call) {
   if (auto recent = check_step_up(call.caller); !recent) return fail(call, recent.error());
   if (auto kept = note(call, "second_factor.remove", call.captures.front()); !kept) return fail(call, kept.error());
-  auto done = factor_of(call, call.captures.front()).remove();
+  auto done = factor_of(call, call.captures.front()).remove(true);
   return done ? nothing() : fail(call, done.error());
 }
 
@@ -323,6 +362,7 @@ void add_identity_routes(Api& api) {
   api.add({"POST", sessions + "/oidc/finish", Need::nobody, finish, 16 << 10});
   api.add({"GET", sessions + "/oidc/callback", Need::nobody, callback});
   api.add({"POST", sessions + "/current/verify", Need::anyone, verify, 16 << 10});
+  api.add({"POST", me + "/password", Need::anyone, change_password, 16 << 10});
   api.add({"GET", me + "/sessions", Need::anyone, my_sessions});
   api.add({"DELETE", me + "/sessions/{s}", Need::anyone, end_session});
   api.add({"GET", me + "/second-factor", Need::anyone, factor});
@@ -330,6 +370,7 @@ void add_identity_routes(Api& api) {
   api.add({"POST", me + "/second-factor/confirm", Need::anyone, confirm_factor, 16 << 10});
   api.add({"DELETE", me + "/second-factor", Need::anyone, remove_factor});
   api.add({"DELETE", tenant + "/users/{u}/sessions", Need::administrator, end_sessions_of});
+  api.add({"DELETE", tenant + "/users/{u}/identities", Need::administrator, unbind});
   api.add({"DELETE", tenant + "/users/{u}/second-factor", Need::administrator, remove_factor_of});
 }
 

@@ -42,16 +42,17 @@ http::Response sign_in(const ApiCall& call) {
 
 http::Response redeem(const ApiCall& call) {
   const auto fail = [&](const Error& error) { return http::problem(error, call.request.request_id); };
-  auto body = read_object(call.request.body, {"tenant", "username", "code", "password"});
+  auto body = read_object(call.request.body, {"tenant", "username", "code", "password", "totp"});
   if (!body) return fail(body.error());
   auto tenant = optional_string(*body, "tenant");
   auto username = required_string(*body, "username");
   auto code = required_string(*body, "code");
   auto password = required_string(*body, "password");
-  for (const auto* one : {&tenant, &username, &code, &password}) {
+  auto totp = optional_string(*body, "totp", "", 100);
+  for (const auto* one : {&tenant, &username, &code, &password, &totp}) {
     if (!*one) return fail(one->error());
   }
-  auto grant = call.services.sessions.redeem({*tenant, *username, call.request.remote_address}, Secret(*code), Secret(*password));
+  auto grant = call.services.sessions.redeem({*tenant, *username, call.request.remote_address}, Secret(*code), Secret(*password), *totp);
   if (!grant) return fail(grant.error());
   if (auto kept = note(call, *tenant, grant->user, "session.redeem"); !kept) return fail(kept.error());
   return session_answer(call, *grant);

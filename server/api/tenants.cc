@@ -122,6 +122,7 @@ class Removal {
     auto facts = find(call);
     if (!facts) return fail(call, facts.error());
     const auto confirm = call.request.parameter("confirm");
+    if (auto recent = check_step_up(call.caller); !recent) return fail(call, recent.error());
     if (!confirm) return ask(call);
     {
       const std::lock_guard lock(mutex_);

@@ -113,6 +113,7 @@ http::Response create(const ApiCall& call) {
   if (!display_name) return fail(call, display_name.error());
   if (!roles) return fail(call, roles.error());
   if (!addresses) return fail(call, addresses.error());
+  if (auto may = check_giving_roles(call.caller, {}, *roles); !may) return fail(call, may.error());
   User user;
   user.username = *username;
   user.display_name = *display_name;
@@ -156,12 +157,13 @@ http::Response change(const ApiCall& call) {
   if (user->id == call.caller.user_id && (*disabled || !roles->contains(Role::administrator))) {
     return fail(call, {ErrorCode::conflict, "you cannot take your own administration away; another administrator can"});
   }
+  if (auto may = *renew ? check_step_up(call.caller) : check_giving_roles(call.caller, user->roles, *roles); !may) return fail(call, may.error());
   user->display_name = *display_name;
   user->roles = *roles;
   user->addresses = *addresses;
   user->disabled = *disabled;
   if (*revision) user->revision = **revision;
-  if (auto kept = note(call, "user.change", user->username); !kept) return fail(call, kept.error());
+  if (auto kept = note(call, *renew ? "user.renew_code" : "user.change", user->username); !kept) return fail(call, kept.error());
   auto& records = call.tenant().store().records();
   if (*renew) {
     auto done = call.services.users.renew_code(records, *user);

@@ -14,7 +14,7 @@ std::string encode(const ErasureRequest& request) {
   json::array messages;
   for (const auto message : request.messages) messages.push_back(to_number(message));
   return json::serialize(json::object{{"state", request.state}, {"messages", std::move(messages)}, {"reason", request.reason},
-                                      {"requested_by", request.requested_by}, {"confirmed_by", request.confirmed_by},
+                                      {"requested_by", request.requested_by}, {"requester", request.requester}, {"confirmed_by", request.confirmed_by},
                                       {"requested_at", time_value(request.requested_at)}, {"ended_at", time_value(request.ended_at)},
                                       {"erased_messages", request.outcome.messages}, {"erased_copies", request.outcome.copies},
                                       {"erased_placements", request.outcome.placements}, {"erased_parts", request.outcome.parts}, {"error", request.error}});
@@ -40,6 +40,7 @@ Result<ErasureRequest> decode(const Record& record) {
     for (const auto& message : object.at("messages").as_array()) request.messages.push_back(Serial{message.to_number<std::uint64_t>()});
     request.reason = text("reason");
     request.requested_by = text("requested_by");
+    if (object.contains("requester")) request.requester = text("requester");
     request.confirmed_by = text("confirmed_by");
     request.requested_at = time("requested_at");
     request.ended_at = time("ended_at");

@@ -1,4 +1,4 @@
-// Erasing on request: one person asks and says why, the same or another one confirms, and only then it happens. Both are audited.
+// Erasing on request: one person asks and says why, another one confirms, and only then it happens. Both are audited.
 #pragma once
 
 #include <optional>
@@ -14,7 +14,8 @@ struct ErasureRequest {
   std::uint64_t revision = 0;
   std::string state;  // requested, done, refused, cancelled
   std::vector<Serial> messages;
-  std::string reason, requested_by, confirmed_by;
+  std::string reason, requested_by, confirmed_by;  // names, as they were
+  std::string requester;  // the id of who asked: names change
   std::optional<Time> requested_at, ended_at;
   ErasureOutcome outcome;
   std::string error;  // why it was refused

@@ -36,18 +36,36 @@ Result<void> check_need(const Caller& caller, Need need) {
     case Need::officer: return caller.has(Role::compliance_officer) ? Result<void>() : not_allowed("a compliance officer");
     case Need::overseer:
       return caller.has(Role::auditor) || caller.has(Role::compliance_officer) ? Result<void>() : not_allowed("an auditor or a compliance officer");
+    case Need::eraser:
+      return caller.has(Role::administrator) || caller.has(Role::compliance_officer) ? Result<void>() : not_allowed("an administrator or a compliance officer");
     default:
       if (need == Need::reader && caller.has(Role::system_administrator)) return {};  // Let in by a grant of the tenant.
       return caller.roles.empty() ? not_allowed("somebody with a role in this organisation") : Result<void>();
   }
 }
 
+Result<void> check_method(const Caller& caller, const std::string& method) {
+  if (!caller.read_only || method == "GET" || method == "HEAD") return {};
+  return Error{ErrorCode::denied, "this token, or app password, is for reading only"};
+}
+
+Result<void> check_four_eyes(const Caller& caller, const std::string& asked_by) {
+  if (asked_by.empty()) return Error{ErrorCode::denied, "it is not known who asked for this: withdraw it, and ask anew"};
+  if (caller.user_id != asked_by) return {};
+  return Error{ErrorCode::denied, "you asked for this yourself: another administrator or compliance officer must confirm it"};
+}
+
 Result<void> check_step_up(const Caller& caller) {
   if (caller.is_token) return Error{ErrorCode::denied, "an API token cannot do this: sign in for it"};
   if (caller.at - caller.verified_at > std::chrono::minutes(15)) {
-    return Error{ErrorCode::denied, "show once more that it is you: POST /api/v1/sessions/current/verify with your password or code"};
+    return Error{ErrorCode::denied, "show once more that it is you: sign in anew, or POST /api/v1/sessions/current/verify with your password or code"};
   }
   return {};
+}
+
+Result<void> check_giving_roles(const Caller& caller, const std::set<Role>& before, const std::set<Role>& after) {
+  const bool gives = std::any_of(after.begin(), after.end(), [&](Role role) { return role != Role::user && !before.contains(role); });
+  return gives ? check_step_up(caller) : Result<void>();
 }
 
 bool Readable::contains(ArchiveId id) const { return std::binary_search(archives.begin(), archives.end(), id); }

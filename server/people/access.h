@@ -24,13 +24,23 @@ enum class Need : std::uint8_t {
   auditor,               // auditor, administrator or compliance officer
   officer,               // compliance officer
   overseer,              // auditor or compliance officer: those who watch, not those who run
+  eraser,                // administrator or compliance officer: one asks, another one confirms
 };
 
 // denied with a sentence, or nothing.
 Result<void> check_need(const Caller& caller, Need need);
 
+// What may look only may not change anything.
+Result<void> check_method(const Caller& caller, const std::string& method);
+
+// Nobody confirms what he asked for himself.
+Result<void> check_four_eyes(const Caller& caller, const std::string& asked_by);
+
 // Dangerous acts need somebody who showed within a quarter of an hour that it is he; API tokens cannot.
 Result<void> check_step_up(const Caller& caller);
+
+// Who gives a role shows that it is he: a token that leaks must not make its holder an officer.
+Result<void> check_giving_roles(const Caller& caller, const std::set<Role>& before, const std::set<Role>& after);
 
 struct Readable {
   std::vector<ArchiveId> archives;   // what the caller may read all of, sorted

@@ -19,7 +19,8 @@ struct Caller {
   std::vector<std::string> addresses;  // that are his at this moment, in lower case
   std::vector<std::string> groups;     // of directories, nested ones included; sorted
   std::string session_id;  // of the session or token used
-  bool is_token = false;   // an API token: nobody is there to be asked anything
+  bool is_token = false;   // an API token or app password: nobody is there to be asked anything
+  bool read_only = false;  // it may look, and change nothing
   Time verified_at;        // when he last showed that it is he
   std::string purpose;     // as stated with this request
   Time at;                 // of this request: grants hold or do not hold then

@@ -8,14 +8,16 @@
 #include "storage/base/encoding.h"
 #include "storage/crypto/certificate.h"
 #include "storage/crypto/digest.h"
+#include "storage/crypto/seal.h"
 
 namespace kopial {
 namespace json = boost::json;
 namespace {
 
 constexpr std::string_view kKind = "identity_provider", kIdentityKind = "identity", kBoundKind = "identity_of_user";
-constexpr std::size_t kProvidersMax = 20, kPendingMax = 10'000, kClientsMax = 64;
+constexpr std::size_t kProvidersMax = 20, kUsedMax = 10'000, kClientsMax = 64;
 constexpr std::chrono::minutes kPendingLife{10};
+constexpr std::string_view kSealName = "sign-in under way";
 constexpr std::string_view kCallback = "/api/v1/sessions/oidc/callback";
 
 std::string text(const json::object& object, std::string_view name) {
@@ -48,6 +50,9 @@ Result<IdentityProvider> decode(const Record& record) {
 }
 
 }  // namespace
+
+IdentityProviders::IdentityProviders(Tenants& tenants, Users& users, const Settings& settings, Clock& clock)
+    : tenants_(tenants), users_(users), settings_(settings), clock_(clock), key_(random_bytes(32)) {}
 
 Result<void> IdentityProviders::read_fields(const json::object& fields, IdentityProvider& provider) {
   struct Text {
@@ -194,41 +199,43 @@ Result<IdentityProviders::Started> IdentityProviders::start(const std::string& s
   if (!*provider || !(*provider)->enabled) return none;
   auto made = client(**tenant, **provider);
   if (!made) return made.error();
-  const auto state = random_token(32);
-  Pending pending{slug, provider_id, random_token(32), Secret(random_token(48)), "", clock_.uptime() + kPendingLife};
-  const Secret binding(random_token(32));
-  pending.binding_hash = sha256(binding.reveal()).hex();
-  const auto challenge = base64url_encode(sha256(pending.verifier.reveal()).view());
-  auto url = (*made)->provider->authorize_url(state, pending.nonce, challenge, login_hint, {});
+  const auto state = random_token(32), nonce = random_token(32), verifier = random_token(48);
+  auto url = (*made)->provider->authorize_url(state, nonce, base64url_encode(sha256(verifier).view()), login_hint, {});
   if (!url) return url.error();
-  const std::lock_guard lock(mutex_);
-  std::erase_if(pending_, [&](const auto& one) { return clock_.uptime() >= one.second.until; });
-  if (pending_.size() >= kPendingMax) return Error{ErrorCode::unavailable, "too many people sign in at once; try again"};
-  pending_[sha256(state).hex()] = std::move(pending);
-  return Started{*std::move(url), binding};
+  const auto pending = json::serialize(json::object{{"v", 1}, {"state", sha256(state).hex()}, {"tenant", slug}, {"provider", provider_id}, {"nonce", nonce}, {"verifier", verifier},
+                                                    {"until", (clock_.uptime() + kPendingLife).count()}});
+  return Started{*url, Secret(base64url_encode(seal(key_, kSealName, pending)))};
 }
 
 Result<IdentityProviders::Finished> IdentityProviders::finish(const std::string& state, const Secret& binding, const std::string& code, const std::string& answered_issuer) {
-  const Error unknown{ErrorCode::unauthenticated, "this sign-in is not known, was finished already, or took too long; start again"};
-  Pending pending;
+  const Error unknown{ErrorCode::unauthenticated, "this sign-in was not begun in this browser, or too long ago; begin anew"};
+  const auto sealed = base64url_decode(binding.reveal());
+  const auto opened = sealed ? unseal(key_, kSealName, *sealed) : Result<Bytes>(unknown);
+  if (!opened) return unknown;
+  json::error_code bad;
+  const auto value = json::parse(*opened, bad);
+  if (bad || !value.is_object()) return unknown;
+  const auto& pending = value.get_object();
+  // Another browser than the one that asked: somebody would be signed in as somebody else without knowing.
+  if (!equal_in_constant_time(sha256(state).hex(), text(pending, "state"))) return unknown;
+  const auto* end = pending.if_contains("until");
+  const std::chrono::nanoseconds until{end != nullptr && end->is_int64() ? end->get_int64() : 0}, now = clock_.uptime();
+  if (now >= until) return unknown;
   {
     const std::lock_guard lock(mutex_);
-    const auto found = pending_.find(sha256(state).hex());
-    if (found == pending_.end()) return unknown;
-    pending = std::move(found->second);
-    pending_.erase(found);  // Good once, whatever comes of it.
+    std::erase_if(used_, [&](const auto& one) { return now >= one.second; });
+    // When there are too many, the oldest is forgotten: its code is good once for its provider, too.
+    if (used_.size() >= kUsedMax) used_.erase(std::min_element(used_.begin(), used_.end(), [](const auto& a, const auto& b) { return a.second < b.second; }));
+    if (!used_.emplace(sha256(state).hex(), until).second) return unknown;  // Good once, whatever comes of it.
   }
-  if (clock_.uptime() >= pending.until) return unknown;
-  // Another browser than the one that asked: somebody would be signed in as somebody else without knowing.
-  if (!equal_in_constant_time(sha256(binding.reveal()).hex(), pending.binding_hash)) return unknown;
-  auto tenant = tenants_.open(pending.tenant);
+  auto tenant = tenants_.open(text(pending, "tenant"));
   if (!tenant) return tenant.error();
-  auto provider = find(**tenant, pending.provider);
+  auto provider = find(**tenant, text(pending, "provider"));
   if (!provider) return provider.error();
   if (!*provider || !(*provider)->enabled) return unknown;
   auto made = client(**tenant, **provider);
   if (!made) return made.error();
-  auto claims = (*made)->provider->redeem(code, pending.verifier, pending.nonce, answered_issuer, {});
+  auto claims = (*made)->provider->redeem(code, Secret(text(pending, "verifier")), text(pending, "nonce"), answered_issuer, {});
   if (!claims) return claims.error();
   auto user = user_of(**tenant, **provider, *claims);
   if (!user) return user.error();
@@ -294,6 +301,27 @@ Result<std::string> IdentityProviders::bind(Tenant& tenant, const IdentityProvid
   }
   if (!kept) return kept.error();
   return id;
+}
+
+Result<std::size_t> IdentityProviders::unbind(Tenant& tenant, const std::string& user) {
+  auto all = list(tenant);
+  if (!all) return all.error();
+  auto& records = tenant.store().records();
+  std::vector<RecordWrite> writes;
+  for (const auto& provider : *all) {
+    auto bound = records.get(kBoundKind, provider.id + "\n" + user);
+    if (!bound) return bound.error();
+    if (!*bound) continue;
+    json::error_code bad;
+    const auto identity = json::parse((*bound)->json, bad);
+    if (bad || !identity.is_string()) return Error{ErrorCode::corrupt, "the record of a user's identity cannot be read"};
+    writes.push_back({std::string(kIdentityKind), std::string(identity.get_string()), std::nullopt, std::nullopt});
+    writes.push_back({std::string(kBoundKind), provider.id + "\n" + user, std::nullopt, std::nullopt});
+  }
+  const auto count = writes.size() / 2;
+  if (count == 0) return count;
+  if (auto done = records.write(std::move(writes)); !done) return done.error();
+  return count;
 }
 
 }  // namespace kopial

@@ -34,10 +34,12 @@ struct IdentityProvider {
   std::uint64_t revision = 0;
 };
 
-// Thread-safe. Sign-ins under way are kept in memory, bounded, and end after ten minutes; a restart ends them.
+// Thread-safe. Of a sign-in under way nothing is kept here: what it needs is sealed into the binding, which the browser that asked brings
+// back within ten minutes, under a key of this process. So nobody keeps others out by beginning many. States that came back are
+// remembered, bounded.
 class IdentityProviders {
  public:
-  IdentityProviders(Tenants& tenants, Users& users, const Settings& settings, Clock& clock) : tenants_(tenants), users_(users), settings_(settings), clock_(clock) {}
+  IdentityProviders(Tenants& tenants, Users& users, const Settings& settings, Clock& clock);
 
   Result<std::vector<IdentityProvider>> list(Tenant& tenant);
   Result<std::optional<IdentityProvider>> find(Tenant& tenant, const std::string& id);
@@ -48,6 +50,8 @@ class IdentityProviders {
   static boost::json::object view(const IdentityProvider& provider);
 
   Result<void> check(Tenant& tenant, const IdentityProvider& provider);
+  // Ends what binds this user to identities of providers: the next sign-in binds anew. How many there were.
+  Result<std::size_t> unbind(Tenant& tenant, const std::string& user);
 
   struct Started {
     std::string url;  // where the browser goes
@@ -64,12 +68,6 @@ class IdentityProviders {
   Result<Finished> finish(const std::string& state, const Secret& binding, const std::string& code, const std::string& answered_issuer);
 
  private:
-  struct Pending {
-    std::string tenant, provider, nonce;
-    Secret verifier;
-    std::string binding_hash;
-    std::chrono::nanoseconds until{0};
-  };
   struct Client {
     std::uint64_t revision = 0;
     std::unique_ptr<HttpClient> http;
@@ -83,8 +81,9 @@ class IdentityProviders {
   Users& users_;
   const Settings& settings_;
   Clock& clock_;
+  const Secret key_;
   std::mutex mutex_;
-  std::map<std::string, Pending> pending_;                   // by hash of the state
+  std::map<std::string, std::chrono::nanoseconds> used_;     // by hash of the state: until when
   std::map<std::string, std::shared_ptr<Client>> clients_;  // by tenant and provider
 };
 

@@ -78,6 +78,17 @@ std::string base32(const std::string& bytes) {
   return out;
 }
 
+std::vector<Secret> fresh_codes(Kept& kept) {
+  kept.recovery.clear();
+  std::vector<Secret> codes;
+  for (std::size_t i = 0; i < kRecoveryCodes; ++i) {
+    const auto hex = hex_encode(random_bytes(10));  // 80 bits: a fast hash is enough.
+    kept.recovery.push_back(sha256(hex).hex());
+    codes.emplace_back(hex.substr(0, 5) + "-" + hex.substr(5, 5) + "-" + hex.substr(10, 5) + "-" + hex.substr(15));
+  }
+  return codes;
+}
+
 std::string plain(const std::string& code) {  // As people type it.
   std::string out;
   for (const char c : code) {
@@ -113,13 +124,15 @@ Result<std::vector<Secret>> SecondFactor::confirm(const std::string& code, Time 
   kept->secret = std::move(kept->pending);
   kept->pending.clear();
   kept->last_step = *step;
-  kept->recovery.clear();
-  std::vector<Secret> codes;
-  for (std::size_t i = 0; i < kRecoveryCodes; ++i) {
-    const auto hex = hex_encode(random_bytes(10));  // 80 bits: a fast hash is enough.
-    kept->recovery.push_back(sha256(hex).hex());
-    codes.emplace_back(hex.substr(0, 5) + "-" + hex.substr(5, 5) + "-" + hex.substr(10, 5) + "-" + hex.substr(15));
-  }
+  auto codes = fresh_codes(*kept);
+  if (auto done = keep(records_, user_, *kept); !done) return done.error();
+  return codes;
+}
+
+Result<std::vector<Secret>> SecondFactor::new_recovery_codes() {
+  auto kept = load(records_, user_);
+  if (!kept) return kept.error();
+  auto codes = fresh_codes(*kept);
   if (auto done = keep(records_, user_, *kept); !done) return done.error();
   return codes;
 }
@@ -127,7 +140,6 @@ Result<std::vector<Secret>> SecondFactor::confirm(const std::string& code, Time 
 Result<bool> SecondFactor::verify(const std::string& code, Time now) {
   auto kept = load(records_, user_);
   if (!kept) return kept.error();
-  if (kept->secret.empty()) return true;
   if (const auto step = step_of(kept->secret, code, now)) {
     if (*step <= kept->last_step) return false;  // Somebody looked over a shoulder.
     kept->last_step = *step;
@@ -142,6 +154,13 @@ Result<bool> SecondFactor::verify(const std::string& code, Time now) {
   return true;
 }
 
-Result<void> SecondFactor::remove() { return records_.remove(std::string(kKind), user_); }
+Result<void> SecondFactor::remove(bool recovery_codes_too) {
+  if (recovery_codes_too) return records_.remove(std::string(kKind), user_);
+  auto kept = load(records_, user_);
+  if (!kept) return kept.error();
+  kept->secret.clear();
+  kept->pending.clear();
+  return keep(records_, user_, *kept);
+}
 
 }  // namespace kopial

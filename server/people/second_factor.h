@@ -1,6 +1,7 @@
 // The second factor: time-based codes (RFC 6238, by liboath) and recovery codes. A record of its own beside the user's.
 //
-// A code is good once: the step of the last one is kept, and an earlier or equal one is wrong. Recovery codes are kept as hashes.
+// A code is good once: the step of the last one is kept, and an earlier or equal one is wrong. Recovery codes are kept as hashes; they
+// stand in for passkeys, too (passkeys.h).
 #pragma once
 
 #include <optional>
@@ -32,9 +33,11 @@ class SecondFactor {
   Result<TotpStart> start(const std::string& account);
   // The first code: from now on one is needed. Gives ten recovery codes, shown once.
   Result<std::vector<Secret>> confirm(const std::string& code, Time now);
-  // Whether `code` is the present one, or a recovery code; it is used up. True as well when no factor is active.
+  // Ten new ones; the former ones are good no more.
+  Result<std::vector<Secret>> new_recovery_codes();
+  // Whether `code` is the present one, or a recovery code; it is used up.
   Result<bool> verify(const std::string& code, Time now);
-  Result<void> remove();
+  Result<void> remove(bool recovery_codes_too);
 
  private:
   Records& records_;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "server/people/caller.h"
+#include "server/people/passkeys.h"
 #include "server/people/users.h"
 #include "storage/base/secret.h"
 
@@ -26,18 +27,22 @@ struct SignIn {
   std::string remote_address;
 };
 
+// For programs. A token is sent as a bearer's and limited to some of its user's roles; an app password is for programs that know
+// nothing but a name and a password (HTTP Basic, the name as organisation/user name): it reads only, and with the role user alone.
 struct ApiToken {
+  enum class Kind : std::uint8_t { token, app_password };
   std::string id, name, user_id;
-  std::vector<std::string> scopes;  // roles it is limited to; empty: all of its user
+  std::vector<std::string> scopes;  // roles it is limited to, and read_only; no role: all of its user
   std::optional<Time> expires_at;
   Time created_at;
+  Kind kind = Kind::token;
 };
 
 // Thread-safe. A user that is disabled, or a token that is removed, is refused from the next request on.
 class Sessions {
  public:
   // Users without a password of their own sign in with that of their directory.
-  static std::unique_ptr<Sessions> make(Tenants& tenants, Records& system_records, Users& users, Directories& directories, Clock& clock);
+  static std::unique_ptr<Sessions> make(Tenants& tenants, Records& system_records, Users& users, Directories& directories, Passkeys& passkeys, Clock& clock);
   virtual ~Sessions() = default;
 
   // Fails with unauthenticated (one sentence, whichever part is wrong), rate_limited (too many guesses), unavailable (too many at once).
@@ -47,9 +52,22 @@ class Sessions {
   virtual Result<SessionGrant> admit(const std::shared_ptr<Tenant>& tenant, const User& user, const std::string& how, const std::string& remote_address) = 0;
   // Password, or code, once more: dangerous acts ask for it a quarter of an hour after signing in.
   virtual Result<void> confirm(const Caller& caller, const Secret& password, const std::string& code, const std::string& remote_address) = 0;
-  // Turns a one-time code into a password and a session, once.
-  virtual Result<SessionGrant> redeem(const SignIn& who, const Secret& code, const Secret& password) = 0;
+  // With a passkey alone (no user name), or as the second factor beside a password: then the password is judged here, as in sign_in.
+  virtual Result<Passkeys::Challenge> start_passkey(const SignIn& who, const Secret& password) = 0;
+  struct Admitted {
+    std::string tenant;
+    SessionGrant grant;
+  };
+  virtual Result<Admitted> sign_in_with_passkey(const std::string& state, const boost::json::object& credential, const std::string& remote_address) = 0;
+  virtual Result<Passkeys::Challenge> start_confirming(const Caller& caller) = 0;
+  virtual Result<void> confirm_with_passkey(const Caller& caller, const std::string& state, const boost::json::object& credential, const std::string& remote_address) = 0;
+  // Turns a one-time code into a password and a session, once. Whoever has a second factor shows it here, too.
+  virtual Result<SessionGrant> redeem(const SignIn& who, const Secret& code, const Secret& password, const std::string& second) = 0;
+  // A new password of one's own; all other sessions end. conflict for users whose password is a directory's.
+  virtual Result<void> change_password(const Caller& caller, const Secret& password) = 0;
   virtual Result<Caller> authenticate(const Secret& token) = 0;
+  // `name` is organisation/user name. A wrong password costs one look; there are 100 bits to guess.
+  virtual Result<Caller> authenticate_program(const std::string& name, const Secret& app_password) = 0;
   virtual Result<void> end(const Caller& caller) = 0;
 
   struct Session {
@@ -67,9 +85,9 @@ class Sessions {
     ApiToken token;
     Secret secret;
   };
-  virtual Result<MadeToken> create_token(const Caller& caller, std::string name, std::vector<std::string> scopes, std::optional<Time> expires_at) = 0;
-  virtual Result<std::vector<ApiToken>> tokens(const Caller& caller) = 0;  // of this user
-  virtual Result<void> remove_token(const Caller& caller, const std::string& id) = 0;
+  virtual Result<MadeToken> create_token(const Caller& caller, ApiToken::Kind kind, std::string name, std::vector<std::string> scopes, std::optional<Time> expires_at) = 0;
+  virtual Result<std::vector<ApiToken>> tokens(const Caller& caller, ApiToken::Kind kind) = 0;  // of this user
+  virtual Result<void> remove_token(const Caller& caller, ApiToken::Kind kind, const std::string& id) = 0;
   // Removes ended sessions of these records, a bounded number at a time.
   virtual void sweep(Records& records) = 0;
 };

@@ -16,7 +16,7 @@ const ask = (method, path, token) => daemon.call(method, path, { token, json: me
 
 const all = ['user', 'auditor', 'compliance_officer', 'administrator'];
 const tenantRoles = { nobody: all, anyone: all, member: all, reader: all, system: [], system_or_tenant_admin: ['administrator'], administrator: ['administrator'],
-  auditor: ['auditor', 'compliance_officer', 'administrator'], officer: ['compliance_officer'], overseer: ['auditor', 'compliance_officer'] };
+  auditor: ['auditor', 'compliance_officer', 'administrator'], officer: ['compliance_officer'], overseer: ['auditor', 'compliance_officer'], eraser: ['administrator', 'compliance_officer'] };
 const openToSystem = new Set(['nobody', 'anyone', 'system', 'system_or_tenant_admin']);
 
 async function made(tenant, username, roles) {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 
 const read = (path) => JSON.parse(readFileSync(new URL(path, import.meta.url)));
 const matrix = read('access.json'), document = read('../../../server/api/openapi.json');
-const needs = ['nobody', 'anyone', 'system', 'system_or_tenant_admin', 'member', 'administrator', 'reader', 'auditor', 'officer', 'overseer'];
+const needs = ['nobody', 'anyone', 'system', 'system_or_tenant_admin', 'member', 'administrator', 'reader', 'auditor', 'officer', 'overseer', 'eraser'];
 const routes = Object.entries(document.paths).flatMap(([path, item]) => ['get', 'post', 'put', 'patch', 'delete'].filter((one) => item[one]).map((one) => `${one.toUpperCase()} ${path}`));
 
 export function findings(served, entries) {

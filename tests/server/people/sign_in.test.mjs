@@ -75,6 +75,13 @@ for (const style of ['entra', 'adfs']) {
       assert.equal((await signIn('thief')).status, 401, 'the same name from another identity');
       assert.equal((await signIn('boss')).status, 401, 'an account with a role is never bound by name');
     }
+    if (style === 'adfs') {
+      const carl = (await admin('users?limit=1000')).items.find((one) => one.username === 'carl@x.test').id;
+      await daemon.expect(204, 'DELETE', `${tenant.at}/users/${carl}/identities`, { token: tenant.admin });
+      assert.equal((await signIn('thief')).status, 201, 'his account at the provider is another one now: an administrator let him be bound anew');
+      assert.equal((await signIn('carl')).status, 401);
+      assert.equal((await daemon.call('DELETE', `${tenant.at}/users/nobody/identities`, { token: tenant.admin })).status, 404);
+    }
     const one = await through(who);
     assert.equal((await finish(one.begun, { code: one.code, iss: one.iss })).status, 201);
     assert.equal((await finish(one.begun, { code: one.code, iss: one.iss })).status, 401, 'a state is good once');
@@ -156,6 +163,15 @@ test('tokens that no honest provider gives', async (t) => {
     for (let n = 0; n < 20; ++n) await tried({ key: 'stranger', header: { kid: `k${n}` } });
     assert.ok(liar.requests.filter((one) => one.url === '/keys').length <= 1);
   });
+  await t.test('whoever begins many keeps nobody out, and what was begun here cannot be made elsewhere', async () => {
+    for (let n = 0; n < 300; ++n) await begin(id);
+    const begun = await begin(id);
+    liar.say({ claims: { nonce: begun.nonce, oid } });
+    for (const binding of [begun.binding.slice(0, -2), (await begin(id)).binding, Buffer.from('{}').toString('base64url'), 'x'.repeat(3000)]) {
+      assert.ok([400, 401].includes((await finish(begun, { binding })).status));
+    }
+    assert.equal((await finish(begun)).status, 201);
+  });
   await t.test('a provider that calls itself otherwise is refused', async () => {
     const other = await startLiar({ tls });
     t.after(() => other.stop());
@@ -215,6 +231,33 @@ test('codes by time, recovery codes, and showing once more that it is you', asyn
   const by_token = await daemon.call('POST', `${tenant.at}/identity-providers`, { token: made.token, json: {} });
   assert.equal(by_token.status, 403);
   assert.match(by_token.json.detail, /token/u);
+});
+
+test('a password is changed by its owner, and a one-time code is no way around the second factor', async () => {
+  const { id, token, password } = await local('hugo');
+  const other = (await enter('hugo', password)).json.token;
+  const change = (json) => daemon.call('POST', '/api/v1/me/password', { token, json });
+  assert.equal((await change({ password: 'passwordpassword' })).status, 400);
+  assert.equal((await change({ password: 'hugo likes another one' })).status, 204);
+  assert.equal((await daemon.call('GET', '/api/v1/sessions/current', { token })).status, 200);
+  assert.equal((await daemon.call('GET', '/api/v1/sessions/current', { token: other })).status, 401, 'sessions elsewhere end');
+  assert.equal((await enter('hugo', password)).status, 401);
+  assert.equal((await enter('hugo', 'hugo likes another one')).status, 201);
+  const { secret } = await daemon.expect(201, 'POST', '/api/v1/me/second-factor', { token, json: {} });
+  const { recovery_codes: codes } = await daemon.expect(200, 'POST', '/api/v1/me/second-factor/confirm', { token, json: { totp: totp(secret) } });
+  const renewed = await daemon.expect(200, 'PATCH', `${tenant.at}/users/${id}`, { token: tenant.admin, json: { renew_one_time_code: true } });
+  const redeem = (more) => daemon.call('POST', '/api/v1/sessions/redeem', { json: { tenant: 'sign', username: 'hugo', code: renewed.one_time_code, password: 'hugo was given a code', ...more } });
+  assert.equal((await redeem({})).status, 401);
+  assert.equal((await enter('hugo', 'hugo likes another one', { totp: codes[0] })).status, 201, 'nothing was changed');
+  assert.equal((await redeem({ totp: codes[1] })).status, 201);
+  const made = await daemon.expect(201, 'POST', `${tenant.at}/tokens`, { token: tenant.admin, json: { name: 'script' } });
+  const by_token = (path, method, json) => daemon.call(method, `${tenant.at}/${path}`, { token: made.token, json });
+  assert.equal((await by_token('users', 'POST', { username: 'officer2', roles: ['compliance_officer'], addresses: [] })).status, 403, 'a token gives no role');
+  assert.equal((await by_token('users', 'POST', { username: 'plain', roles: ['user'], addresses: [] })).status, 201);
+  assert.equal((await by_token(`users/${id}`, 'PATCH', { roles: ['user', 'auditor'] })).status, 403);
+  assert.equal((await by_token(`users/${id}`, 'PATCH', { renew_one_time_code: true })).status, 403);
+  assert.equal((await by_token(`users/${id}`, 'PATCH', { display_name: 'Hugo' })).status, 200);
+  assert.equal((await by_token('access-policy', 'PATCH', { four_eyes: false })).status, 403);
 });
 
 test('sessions are listed and ended', async () => {

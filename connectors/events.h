@@ -5,6 +5,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "storage/base/bytes.h"
@@ -25,6 +26,9 @@ struct SourceMailbox {
   // folder that its own folders are put below there. Both "" for a primary mailbox.
   std::string part_of, folder_prefix;
 };
+
+// The folder of an owner's archive that the mail of his in-place archive mailbox goes below.
+inline constexpr std::string_view kInPlaceArchive = "In-Place Archive";
 
 struct SourceItem {
   std::string id;          // opaque and case-sensitive

@@ -30,7 +30,8 @@ class ListingSink {
 };
 
 struct ListReport {
-  std::vector<SourceGap> gaps;  // folders that could not be listed, and why
+  std::vector<SourceGap> gaps;        // folders that could not be listed, and why
+  std::vector<std::string> left_out;  // paths of folders that the profile leaves out
   std::uint64_t requests = 0;
 };
 

@@ -58,7 +58,10 @@ class Daemon final : public App {
     add_grant_routes(api_);
     add_archive_routes(api_);
     add_credential_routes(api_);
+    add_credential_check_routes(api_);
     add_profile_routes(api_);
+    add_completeness_routes(api_);
+    add_restore_routes(api_);
     add_import_routes(api_);
     add_search_routes(api_);
     add_message_routes(api_);

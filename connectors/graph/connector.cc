@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "connectors/graph/actions.h"
 #include "connectors/graph/mailbox_listing.h"
 #include "connectors/graph/mailbox_pull.h"
 #include "connectors/graph/service.h"
@@ -14,6 +15,7 @@ namespace {
 constexpr std::string_view kUserFields = "id,userPrincipalName,displayName,mail,proxyAddresses,accountEnabled,userType,assignedPlans";
 constexpr std::size_t kBatchMax = 20;  // of Graph's $batch
 constexpr std::size_t kMailboxesMax = 1'000'000;
+constexpr std::size_t kTreesKept = 32;
 
 bool has_exchange_plan(const json::object& user) {
   const auto* plans = graph::list(user, "assignedPlans");
@@ -67,7 +69,8 @@ SourceMailbox::Purpose purpose_called(const std::string& name) {
 
 class Connector final : public Source {
  public:
-  Connector(const EntraApp& app, GraphOptions options, HttpClient& http, Clock& clock) : service_(app, std::move(options), http, clock) {}
+  Connector(const EntraApp& app, GraphOptions options, HttpClient& http, Clock& clock, std::optional<GraphShared> shared)
+      : service_(app, std::move(options), http, clock, shared) {}
 
   Result<void> check(std::stop_token stop) override {
     auto answer = service_.call({.url = service_.base() + "/users?$top=1&$select=id"}, stop);
@@ -112,7 +115,24 @@ class Connector final : public Source {
   }
 
   Result<ListReport> list(const SourceMailbox& mailbox, ListingSink& sink, std::stop_token stop) override {
-    return graph::list_mailbox(service_, mailbox, sink, stop);
+    auto tree = fresh_tree(mailbox, stop);
+    if (!tree) return tree.error();
+    return graph::list_mailbox(service_, mailbox, **tree, sink, stop);
+  }
+
+  // Only the beta tells of archives, and only of a mailbox that Exchange Online has.
+  Result<std::vector<SourceMailbox>> further_mailboxes(const SourceMailbox& mailbox, std::stop_token stop) override {
+    auto answer = service_.call({.url = service_.origin() + "/beta/users/" + percent_encode(mailbox.id) + "/settings/exchange", .mailbox = mailbox.id}, stop);
+    if (!answer) return answer.error();
+    if (!answer->ok()) return answer->error();
+    const auto id = graph::text(answer->json, "inPlaceArchiveMailboxId");
+    if (id.empty()) return std::vector<SourceMailbox>();
+    SourceMailbox archive = mailbox;
+    archive.id = id;
+    archive.display_name += " (in-place archive)";
+    archive.part_of = mailbox.id;
+    archive.folder_prefix = kInPlaceArchive;
+    return std::vector{archive};
   }
 
   Result<void> fetch(const SourceMailbox& mailbox, const SourceItem& item, EventSink& sink, std::stop_token stop) override {
@@ -122,8 +142,12 @@ class Connector final : public Source {
   }
 
   Result<std::optional<SourceItem>> locate(const SourceMailbox& mailbox, const std::string& item, std::stop_token stop) override {
-    return graph::locate_item(service_, mailbox, item, stop);
+    auto tree = known_tree(mailbox, stop);
+    if (!tree) return tree.error();
+    return graph::locate_item(service_, mailbox, **tree, item, stop);
   }
+
+  SourceActions* actions() override { return &actions_; }
 
  private:
   // Accounts nobody signs in to are shared mailboxes, rooms, or people who left; only the mailbox knows. Not being told is no failure.
@@ -157,13 +181,47 @@ class Connector final : public Source {
     return {};
   }
 
+  // Questions about single items come in crowds; the folders of the last listing answer for them.
+  using Tree = std::shared_ptr<const graph::KnownTree>;
+  Result<Tree> fresh_tree(const SourceMailbox& mailbox, std::stop_token stop) {
+    auto tree = graph::read_tree(service_, mailbox, stop);
+    if (!tree) return tree.error();
+    auto shared = std::make_shared<const graph::KnownTree>(*std::move(tree));
+    trees_.with([&](auto& trees) {
+      if (trees.size() >= kTreesKept) trees.erase(trees.begin());
+      trees[mailbox.id] = shared;
+    });
+    return Tree(shared);
+  }
+  Result<Tree> known_tree(const SourceMailbox& mailbox, std::stop_token stop) {
+    const auto known = trees_.with([&](const auto& trees) {
+      const auto found = trees.find(mailbox.id);
+      return found == trees.end() ? Tree() : found->second;
+    });
+    if (known) return known;
+    return fresh_tree(mailbox, stop);
+  }
+
   graph::Service service_;
+  graph::Actions actions_{service_};
+  Guarded<std::map<std::string, Tree>> trees_;
 };
 
 }  // namespace
 
-std::unique_ptr<Source> make_graph_source(EntraApp app, GraphOptions options, HttpClient& http, Clock& clock) {
-  return std::make_unique<Connector>(app, std::move(options), http, clock);
+const Cloud* find_cloud(std::string_view name) {
+  static constexpr Cloud kClouds[] = {
+      {"global", "https://login.microsoftonline.com", "https://graph.microsoft.com", "https://outlook.office365.com"},
+      {"us_government", "https://login.microsoftonline.us", "https://graph.microsoft.us", "https://outlook.office365.us"},
+      {"us_government_dod", "https://login.microsoftonline.us", "https://dod-graph.microsoft.us", "https://webmail.apps.mil"},
+      {"china", "https://login.partner.microsoftonline.cn", "https://microsoftgraph.chinacloudapi.cn", "https://partner.outlook.cn"},
+  };
+  const auto* found = std::find_if(std::begin(kClouds), std::end(kClouds), [&](const Cloud& cloud) { return cloud.name == name; });
+  return found == std::end(kClouds) ? nullptr : found;
+}
+
+std::unique_ptr<Source> make_graph_source(EntraApp app, GraphOptions options, HttpClient& http, Clock& clock, std::optional<GraphShared> shared) {
+  return std::make_unique<Connector>(app, std::move(options), http, clock, shared);
 }
 
 }  // namespace kopial

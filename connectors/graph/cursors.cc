@@ -26,6 +26,7 @@ std::string encode(const TreeCursor& cursor) {
     json::object one{{"n", folder.name}, {"p", folder.parent}};
     if (folder.hidden) one["h"] = true;
     if (folder.virtual_folder) one["s"] = true;
+    if (folder.beside) one["b"] = true;
     folders[id] = std::move(one);
   }
   for (const auto& [name, id] : cursor.well_known) known[name] = id;
@@ -44,7 +45,7 @@ TreeCursor decode_tree_cursor(const std::string& text_of_cursor) {
     for (const auto& [id, value] : folders->get_object()) {
       if (!value.is_object()) continue;
       const auto& one = value.get_object();
-      cursor.folders[id] = {text(one, "n"), text(one, "p"), flag(one, "h"), flag(one, "s")};
+      cursor.folders[id] = {text(one, "n"), text(one, "p"), flag(one, "h"), flag(one, "s"), 0, flag(one, "b")};
     }
   }
   if (const auto* known = object->if_contains("known"); known != nullptr && known->is_object()) {

@@ -14,6 +14,7 @@ struct Folder {
   bool hidden = false;
   bool virtual_folder = false;  // a search folder shows what lies elsewhere
   std::uint64_t items = 0;      // as the service counts; not remembered
+  bool beside = false;          // of the Recoverable Items, which lie beside the tree
 };
 
 // The mailbox's own cursor: its folder tree as last seen.

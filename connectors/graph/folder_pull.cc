@@ -174,7 +174,7 @@ Result<void> FolderPull::take_item(const json::object& listed, Group& group) {
   }
   if (listing_everything_) listed_.insert(item.id);
   item = read_item(listed, path_, context_.service.clock().now());
-  if (!in_period(item.received)) return {};
+  if (!in_period(item.received) || (item.unread && !context_.service.options().unread)) return {};
   ++context_.seen;
   auto known = context_.sink.known(item);
   if (!known) return known.error();

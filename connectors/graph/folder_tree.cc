@@ -55,6 +55,7 @@ class Refresh {
     }
     if (auto done = follow_delta(); !done) return done;
     if (auto done = look_for_hidden(); !done) return done;
+    if (auto done = look_for_recoverable(); !done) return done;
     return resolve_well_known();
   }
 
@@ -133,12 +134,13 @@ class Refresh {
   Result<void> look_for_hidden() {
     const auto now = to_milliseconds(service_.clock().now()) / 1000;
     const bool everywhere = now - tree_.hidden_looked_at >= kHiddenEverySeconds;
+    looked_everywhere_ = everywhere;
     // What was hidden before and is not listed any more is gone: the delta would not say so.
     std::set<std::string> listed;
     std::deque<std::string> parents{""};
     if (everywhere) {
       for (const auto& [id, folder] : tree_.folders) {
-        if (!folder.virtual_folder && !folder.hidden) parents.push_back(id);
+        if (!folder.virtual_folder && !folder.hidden && !folder.beside) parents.push_back(id);
       }
     }
     for (std::size_t looked = 0; !parents.empty(); ++looked) {
@@ -153,8 +155,43 @@ class Refresh {
       }
     }
     if (everywhere) {
-      std::erase_if(tree_.folders, [&](const auto& entry) { return entry.second.hidden && !listed.contains(entry.first); });
+      std::erase_if(tree_.folders, [&](const auto& entry) { return entry.second.hidden && !entry.second.beside && !listed.contains(entry.first); });
       tree_.hidden_looked_at = now;
+    }
+    return {};
+  }
+
+  // What owners have deleted, and Exchange still keeps: no delta and no listing of the tree has it.
+  Result<void> look_for_recoverable() {
+    if (!service_.options().recoverable_items) return {};
+    const bool known = std::any_of(tree_.folders.begin(), tree_.folders.end(), [](const auto& entry) { return entry.second.beside; });
+    if (known && !looked_everywhere_) return {};
+    auto root = folder_id("recoverableitemsroot");
+    if (!root) return root.error();
+    if (root->empty()) {
+      findings_.push_back("this mailbox has no Recoverable Items");
+      return {};
+    }
+    std::map<std::string, Folder> before;
+    std::erase_if(tree_.folders, [&](const auto& entry) { return entry.second.beside && before.insert(entry).second; });
+    tree_.folders[*root] = {"Recoverable Items", tree_.root, true, false, 0, true};
+    std::string link = url_ + "/mailFolders/" + percent_encode(*root) + "/childFolders?includeHiddenFolders=true&$top=250&$select=" + std::string(kFields);
+    while (!link.empty()) {
+      auto answer = get(link, 0);
+      if (!answer) return answer.error();
+      if (!answer->ok()) {
+        for (auto& [id, folder] : before) tree_.folders[id] = folder;
+        findings_.push_back("the Recoverable Items could not be listed: " + answer->error().message);
+        return {};
+      }
+      if (const auto* items = list(answer->json, "value")) {
+        for (const auto& item : *items) {
+          if (!item.is_object()) continue;
+          const auto& folder = item.get_object();
+          tree_.folders[text(folder, "id")] = {text(folder, "displayName"), *root, true, false, number(folder, "totalItemCount"), true};
+        }
+      }
+      link = text(answer->json, "@odata.nextLink");
     }
     return {};
   }
@@ -179,6 +216,7 @@ class Refresh {
   std::vector<std::string>& findings_;
   std::stop_token stop_;
   std::atomic<std::uint64_t>& requests_;
+  bool looked_everywhere_ = false;
 };
 
 bool lies_in(const std::string& path, const std::string& folder) {
@@ -203,6 +241,12 @@ std::map<std::string, std::string> folder_paths(const TreeCursor& tree) {
   return paths;
 }
 
+std::map<std::string, std::string> below(const std::string& prefix, std::map<std::string, std::string> paths) {
+  if (prefix.empty()) return paths;
+  for (auto& [id, path] : paths) path = prefix + "/" + path;
+  return paths;
+}
+
 std::set<std::string> chosen_folders(const TreeCursor& tree, const std::map<std::string, std::string>& paths, const GraphOptions& options) {
   const auto named = [&](const std::vector<std::string>& names) {
     std::vector<std::string> out;  // paths
@@ -223,7 +267,7 @@ std::set<std::string> chosen_folders(const TreeCursor& tree, const std::map<std:
   std::set<std::string> chosen;
   for (const auto& [id, folder] : tree.folders) {
     const auto& path = paths.at(id);
-    if (folder.virtual_folder || in_any(path, excluded)) continue;
+    if (folder.virtual_folder || (folder.beside && !options.recoverable_items) || in_any(path, excluded)) continue;
     if (!included.empty() && !in_any(path, included)) continue;
     chosen.insert(id);
   }

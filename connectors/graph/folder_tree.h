@@ -11,13 +11,15 @@ namespace kopial::graph {
 // Paths of all folders, by id: names joined by '/', a '/' inside a name as "%2F". A folder whose parent is not known lies at the
 // top; a ring of parents, which no honest service sends, is cut.
 std::map<std::string, std::string> folder_paths(const TreeCursor& tree);
+// The same as an archive has them: below the folder that a further mailbox of an owner goes into.
+std::map<std::string, std::string> below(const std::string& prefix, std::map<std::string, std::string> paths);
 
 // Ids of the folders to archive: no search folders, nothing excluded by well-known name or path (children included), and when
 // something is included, only that.
 std::set<std::string> chosen_folders(const TreeCursor& tree, const std::map<std::string, std::string>& paths, const GraphOptions& options);
 
 // Brings `tree` up to date: costs two requests when nothing has changed. Hidden folders are not in Graph's delta: those at the top
-// are listed each time, those below others once a day. A finding is added when the sync state was lost.
+// are listed each time, those below others once a day, and so are the Recoverable Items when they are wanted. A finding is added when the sync state was lost.
 // Fails with not_found or denied when the mailbox cannot be read at all.
 Result<void> refresh_tree(Service& service, const std::string& mailbox_url, const std::string& mailbox, TreeCursor& tree,
                           std::vector<std::string>& findings, std::stop_token stop, std::atomic<std::uint64_t>& requests);

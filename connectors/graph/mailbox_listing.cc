@@ -16,27 +16,28 @@ bool in_period(const GraphOptions& options, Time received) {
   return (!options.since || received >= *options.since) && (!options.until || received < *options.until);
 }
 
-struct Tree {
+}  // namespace
+
+Result<KnownTree> read_tree(Service& service, const SourceMailbox& mailbox, std::stop_token stop, std::atomic<std::uint64_t>* requests) {
+  KnownTree tree;
   TreeCursor cursor;
-  std::map<std::string, std::string> paths;
-  std::set<std::string> chosen;
-};
-Result<Tree> read_tree(Service& service, const SourceMailbox& mailbox, std::stop_token stop, std::atomic<std::uint64_t>& requests) {
-  Tree tree;
   std::vector<std::string> findings;
-  if (auto done = refresh_tree(service, mailbox_url(service, mailbox), mailbox.id, tree.cursor, findings, stop, requests); !done) return done.error();
-  tree.paths = folder_paths(tree.cursor);
-  tree.chosen = chosen_folders(tree.cursor, tree.paths, service.options());
+  std::atomic<std::uint64_t> ours = 0;
+  if (auto done = refresh_tree(service, mailbox_url(service, mailbox), mailbox.id, cursor, findings, stop, requests != nullptr ? *requests : ours); !done) return done.error();
+  const auto paths = folder_paths(cursor);
+  tree.chosen = chosen_folders(cursor, paths, service.options());
+  tree.paths = below(mailbox.folder_prefix, paths);
+  for (const auto& [id, folder] : cursor.folders) {
+    if (!folder.virtual_folder && !tree.chosen.contains(id)) tree.left_out.push_back(tree.paths.at(id));
+  }
   return tree;
 }
 
-}  // namespace
-
-Result<ListReport> list_mailbox(Service& service, const SourceMailbox& mailbox, ListingSink& sink, std::stop_token stop) {
+Result<ListReport> list_mailbox(Service& service, const SourceMailbox& mailbox, const KnownTree& known, ListingSink& sink, std::stop_token stop) {
   ListReport report;
   std::atomic<std::uint64_t> requests = 0;
-  auto tree = read_tree(service, mailbox, stop, requests);
-  if (!tree) return tree.error();
+  const auto* tree = &known;
+  report.left_out = known.left_out;
   for (const auto& id : tree->chosen) {
     const auto& path = tree->paths.at(id);
     std::string link = fmt::format("{}/mailFolders/{}/messages?$select={}&$orderby=receivedDateTime%20desc&$top={}", mailbox_url(service, mailbox),
@@ -72,18 +73,14 @@ Result<ListReport> list_mailbox(Service& service, const SourceMailbox& mailbox, 
   return report;
 }
 
-Result<std::optional<SourceItem>> locate_item(Service& service, const SourceMailbox& mailbox, const std::string& id, std::stop_token stop) {
+Result<std::optional<SourceItem>> locate_item(Service& service, const SourceMailbox& mailbox, const KnownTree& tree, const std::string& id, std::stop_token stop) {
   const auto url = mailbox_url(service, mailbox) + "/messages/" + percent_encode(id) + "?$select=" + std::string(kItemFields);
   auto answer = service.call({.url = url, .mailbox = mailbox.id}, stop);
   if (!answer) return answer.error();
   if (answer->status == 404 && !answer->has_code({"MailboxNotEnabledForRESTAPI"})) return std::optional<SourceItem>();
   if (!answer->ok()) return answer->error();
-  // Only the tree knows where the folder lies now; this is asked for few items.
-  std::atomic<std::uint64_t> requests = 0;
-  auto tree = read_tree(service, mailbox, stop, requests);
-  if (!tree) return tree.error();
   const auto folder = text(answer->json, "parentFolderId");
-  auto item = read_item(answer->json, tree->chosen.contains(folder) ? tree->paths.at(folder) : "", service.clock().now());
+  auto item = read_item(answer->json, tree.chosen.contains(folder) ? tree.paths.at(folder) : "", service.clock().now());
   item.id = id;
   return std::optional(std::move(item));
 }

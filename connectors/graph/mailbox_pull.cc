@@ -102,12 +102,13 @@ Result<PullReport> pull_mailbox(Service& service, const SourceMailbox& mailbox, 
   auto saved = sink.cursor("");
   if (!saved) return saved.error();
   auto tree = decode_tree_cursor(*saved);
-  const auto before = folder_paths(tree);
+  const auto before = below(mailbox.folder_prefix, folder_paths(tree));
   std::vector<std::string> findings;
   if (auto done = refresh_tree(service, context.url, mailbox.id, tree, findings, context.stop, context.requests); !done) return done.error();
   for (auto& finding : findings) context.find(std::move(finding));
-  const auto paths = folder_paths(tree);
-  const auto chosen = chosen_folders(tree, paths, service.options());
+  const auto own_paths = folder_paths(tree);
+  const auto chosen = chosen_folders(tree, own_paths, service.options());
+  const auto paths = below(mailbox.folder_prefix, own_paths);
 
   if (auto done = follow_renames(sink, before, paths); !done) return done.error();
   if (auto done = close_removed(sink, before, paths); !done) return done.error();

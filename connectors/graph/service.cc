@@ -4,6 +4,7 @@
 
 #include "connectors/http/retry.h"
 #include "connectors/http/url.h"
+#include "storage/base/encoding.h"
 #include "storage/base/log.h"
 
 namespace kopial::graph {
@@ -58,6 +59,16 @@ std::string trimmed(std::string url) {
   return url;
 }
 
+// Continuous access evaluation: the service names what the next token must hold, as base64 of JSON.
+std::string wanted_claims(const HttpResponse& response) {
+  const auto challenge = response.header("www-authenticate").value_or("");
+  constexpr std::string_view kClaims = "claims=\"";
+  const auto at = challenge.find(kClaims);
+  if (challenge.find("insufficient_claims") == std::string::npos || at == std::string::npos) return {};
+  const auto from = at + kClaims.size();
+  return base64_decode(challenge.substr(from, challenge.find('"', from) - from)).value_or("");
+}
+
 }  // namespace
 
 std::string text(const json::object& object, std::string_view name) {
@@ -101,17 +112,16 @@ Error Answer::error() const {
   return {ErrorCode::invalid, said};
 }
 
-Service::Service(const EntraApp& app, const GraphOptions& options, HttpClient& http, Clock& clock)
+Service::Service(const EntraApp& app, const GraphOptions& options, HttpClient& http, Clock& clock, std::optional<GraphShared> shared)
     : origin_(trimmed(app.graph_url)),
       base_(origin_ + "/v1.0"),
       options_(options),
       http_(http),
       clock_(clock),
-      // The scope names the resource; a double on another address is still asked for Graph itself.
-      tokens_(TokenSource::make({trimmed(app.authority), app.directory_id, app.client_id, app.client_secret,
-                                 (origin_.find("://127.") == std::string::npos ? origin_ : "https://graph.microsoft.com") + "/.default"},
-                                http, clock)),
-      gate_(options.requests_per_mailbox, options.requests_in_flight, clock),
+      own_tokens_(shared ? nullptr : TokenSource::make(graph_credentials(app), http, clock)),
+      own_gate_(shared ? nullptr : std::make_unique<RequestGate>(options.requests_per_mailbox, options.requests_in_flight, clock, options.requests_per_window)),
+      tokens_(shared ? shared->tokens : *own_tokens_),
+      gate_(shared ? shared->gate : *own_gate_),
       random_(std::minstd_rand(std::random_device()())) {}
 
 std::chrono::milliseconds Service::next_backoff(int attempt) {
@@ -141,7 +151,7 @@ Result<Answer> Service::call(const Call& call, std::stop_token stop, std::atomic
   int attempts = 0, throttled = 0, refused = 0;
   Error last;
   while (true) {
-    auto token = tokens_->token(stop);
+    auto token = tokens_.token(stop);
     if (!token) return token.error();
     auto wait = std::chrono::milliseconds(0);
     {
@@ -169,7 +179,7 @@ Result<Answer> Service::call(const Call& call, std::stop_token stop, std::atomic
         auto answer = read_error(*response);
         last = answer.error();
         if (answer.status == 401 && ++refused <= 2) {
-          tokens_->discard(*token);  // Ended or revoked inside the run.
+          tokens_.discard(*token, wanted_claims(*response));  // Ended or revoked inside the run.
           continue;
         }
         if (!is_transient(answer.status)) return answer;
@@ -197,4 +207,46 @@ Result<Answer> Service::call(const Call& call, std::stop_token stop, std::atomic
   }
 }
 
+Result<void> Service::upload(const std::string& url, BytesView bytes, const std::string& mailbox, std::stop_token stop) {
+  constexpr std::size_t kPiece = 10 * (320 << 10);  // Pieces are multiples of 320 KiB and below 4 MB.
+  for (std::size_t at = 0; at < bytes.size();) {
+    const auto size = std::min(kPiece, bytes.size() - at);
+    HttpRequest request;
+    request.method = "PUT";
+    request.url = url;
+    request.body = Bytes(bytes.substr(at, size));
+    request.headers = {{"Content-Type", "application/octet-stream"}, {"Content-Range", fmt::format("bytes {}-{}/{}", at, at + size - 1, bytes.size())}};
+    for (int attempt = 1;; ++attempt) {
+      auto permit = gate_.enter(mailbox, stop);
+      if (!permit) return permit.error();
+      auto response = http_.send(request, stop);
+      if (response && response->status >= 200 && response->status < 300) break;
+      const Error error = response ? read_error(*response).error() : response.error();
+      const bool passing = response ? is_transient(response->status) : error.code == ErrorCode::unavailable || error.code == ErrorCode::timeout;
+      if (!passing || attempt >= options_.attempts_max) return error.with_context("sending an attachment");
+      auto wait = next_backoff(attempt);
+      if (response) {
+        const auto after = read_retry_after(response->header("retry-after").value_or(""), response->header("date").value_or(""), clock_.now());
+        if (after) wait = std::min<std::chrono::milliseconds>(*after, options_.retry_wait_max);
+        gate_.pause(mailbox, wait);
+      }
+      if (!clock_.wait_for(wait, stop)) return Error{ErrorCode::cancelled, "stopped while sending an attachment"};
+    }
+    at += size;
+  }
+  return {};
+}
+
 }  // namespace kopial::graph
+
+namespace kopial {
+
+ClientCredentials graph_credentials(const EntraApp& app) {
+  // The scope names the resource; a double on another address is still asked for Graph itself.
+  const auto origin = graph::trimmed(app.graph_url);
+  const bool loopback = origin.find("://127.") != std::string::npos || origin.find("://[::1]") != std::string::npos;
+  return {graph::trimmed(app.authority), app.directory_id, app.client_id, app.client_secret, (loopback ? "https://graph.microsoft.com" : origin) + "/.default",
+          app.certificate, app.assertion_form};
+}
+
+}  // namespace kopial

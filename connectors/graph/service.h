@@ -45,13 +45,17 @@ struct Answer {
 // Thread-safe.
 class Service {
  public:
-  Service(const EntraApp& app, const GraphOptions& options, HttpClient& http, Clock& clock);
+  Service(const EntraApp& app, const GraphOptions& options, HttpClient& http, Clock& clock, std::optional<GraphShared> shared = std::nullopt);
 
   // Fails with cancelled, unavailable (attempts used up), rate_limited (asked to wait longer than retry_wait_max), denied (signing
   // in, or a link to another host), too_large.
   Result<Answer> call(const Call& call, std::stop_token stop, std::atomic<std::uint64_t>* requests = nullptr);
 
-  const std::string& base() const { return base_; }  // ".../v1.0"
+  // Sends bytes in pieces to the address of an upload session, which is its own permission: no token goes there.
+  Result<void> upload(const std::string& url, BytesView bytes, const std::string& mailbox, std::stop_token stop);
+
+  const std::string& base() const { return base_; }      // ".../v1.0"
+  const std::string& origin() const { return origin_; }  // without a version, for what only "beta" has
   const GraphOptions& options() const { return options_; }
   Clock& clock() const { return clock_; }
 
@@ -63,8 +67,10 @@ class Service {
   const GraphOptions options_;
   HttpClient& http_;
   Clock& clock_;
-  std::unique_ptr<TokenSource> tokens_;
-  RequestGate gate_;
+  const std::unique_ptr<TokenSource> own_tokens_;  // null when they are shared
+  const std::unique_ptr<RequestGate> own_gate_;
+  TokenSource& tokens_;
+  RequestGate& gate_;
   Guarded<std::minstd_rand> random_;
 };
 

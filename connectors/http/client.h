@@ -48,7 +48,7 @@ struct HttpClientOptions {
   std::vector<std::string> allowed_hosts;  // empty: any; else host names, "*.example.org" or CIDR
   std::string ca_pem;                      // trusted beside the system's authorities; "" = the system's only
   std::string user_agent = "Kopial/0.1";
-  std::size_t connections_max = 64;
+  std::size_t connections_max = 80;
 };
 
 // Thread-safe.

@@ -39,7 +39,7 @@ std::string percent_encode(std::string_view text) {
   return out;
 }
 
-std::string form_encode(std::initializer_list<std::pair<std::string_view, std::string_view>> fields) {
+std::string form_encode(const std::vector<std::pair<std::string_view, std::string_view>>& fields) {
   std::string out;
   for (const auto& [name, value] : fields) {
     if (!out.empty()) out += '&';

@@ -4,11 +4,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace kopial {
 
 std::string percent_encode(std::string_view text);  // everything but unreserved characters
-std::string form_encode(std::initializer_list<std::pair<std::string_view, std::string_view>> fields);
+std::string form_encode(const std::vector<std::pair<std::string_view, std::string_view>>& fields);
 
 struct UrlParts {
   std::string scheme, host;  // lower case; an IPv6 host without brackets

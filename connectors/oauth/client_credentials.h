@@ -1,12 +1,13 @@
-// Modern Auth for a daemon: OAuth 2.0 client credentials (RFC 6749 section 4.4) against Entra ID, with a client secret.
+// Modern Auth for a daemon: OAuth 2.0 client credentials (RFC 6749 section 4.4) against Entra ID, with a secret or a certificate.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 
 #include "connectors/http/client.h"
-#include "connectors/http/request_gate.h"
+#include "connectors/oauth/client_certificate.h"
 #include "storage/base/clock.h"
 #include "storage/base/secret.h"
 
@@ -16,8 +17,10 @@ struct ClientCredentials {
   std::string authority;     // "https://login.microsoftonline.com"
   std::string directory_id;  // GUID or verified domain
   std::string client_id;
-  Secret client_secret;
+  Secret client_secret;      // not used when there is a certificate
   std::string scope;         // "https://graph.microsoft.com/.default"
+  std::optional<ClientCertificate> certificate;
+  AssertionForm assertion_form = AssertionForm::ps256;
 };
 
 // Thread-safe. One token is kept and renewed before it ends; many askers wait for one request.
@@ -30,6 +33,16 @@ class TokenSource {
   virtual Result<Secret> token(std::stop_token stop) = 0;
   // The service refused this token although its time has not come: forget it, unless a newer one is there already.
   virtual void discard(const Secret& token) = 0;
+  // The same, and the service wants these claims in the next one (JSON, as its challenge said).
+  virtual void discard(const Secret& token, const std::string& claims) = 0;
 };
+
+// What a refusal of the token endpoint means, and the one thing to mend; nullopt for a code that is not known. `text` is the
+// endpoint's error_description. Microsoft may change codes and texts: nothing but words for people depends on them.
+struct SignInAdvice {
+  std::string code;  // "AADSTS7000215"
+  std::string text;
+};
+std::optional<SignInAdvice> sign_in_advice(std::string_view text);
 
 }  // namespace kopial

@@ -75,7 +75,10 @@ void add_directory_routes(Api& api);    // directories, people, groups
 void add_grant_routes(Api& api);        // grants, access requests, the access policy
 void add_archive_routes(Api& api);      // archives, folders, browsing
 void add_credential_routes(Api& api);   // credentials
+void add_credential_check_routes(Api& api);  // credentials/{k}/check
 void add_profile_routes(Api& api);      // profiles, runs, their events
+void add_completeness_routes(Api& api);  // reports/completeness
+void add_restore_routes(Api& api);     // restores
 void add_import_routes(Api& api);       // messages/import
 void add_search_routes(Api& api);       // search
 void add_message_routes(Api& api);      // messages, copies, attachments, quarantine

@@ -3,9 +3,12 @@
 
 #include "server/api/api.h"
 #include "server/api/json.h"
+#include "server/archiving/after_archiving.h"
+#include "server/archiving/blocked_times.h"
 #include "server/archiving/credentials.h"
 #include "server/archiving/cron.h"
 #include "server/archiving/open_source.h"
+#include "server/archiving/profiles.h"
 #include "server/archiving/run_record.h"
 #include "server/archiving/run_service.h"
 #include "server/people/audit.h"
@@ -34,8 +37,9 @@ json::array to_array(const std::vector<std::string>& texts) {
 }
 
 json::object view(const Profile& profile) {
-  json::object schedule{{"every", nullptr}, {"cron", nullptr}};
+  json::object schedule{{"every", nullptr}, {"cron", nullptr}, {"blocked", to_array(profile.schedule.blocked)}};
   if (profile.schedule.every) schedule["every"] = fmt::format("{}s", profile.schedule.every->count());
+  const auto& after = profile.after_archiving;
   if (!profile.schedule.cron.empty()) schedule["cron"] = profile.schedule.cron;
   return {{"id", profile.id},
           {"name", profile.name},
@@ -47,7 +51,17 @@ json::object view(const Profile& profile) {
                        {"with_defaults", profile.default_folder_exclusions}}},
           {"since", time_or_null(profile.since)},
           {"until", time_or_null(profile.until)},
+          {"unread", profile.unread},
+          {"recoverable_items", profile.recoverable_items},
+          {"in_place_archives", profile.in_place_archives},
+          {"after_archiving", {{"action", to_string(after.action)},
+                               {"older_than", fmt::format("{}s", after.older_than.count())},
+                               {"except_flagged", after.except_flagged},
+                               {"move_to", after.move_to.empty() ? json::value(nullptr) : json::value(after.move_to)},
+                               {"share_max", after.share_max}}},
           {"schedule", std::move(schedule)},
+          {"paused", profile.paused},
+          {"reconcile_every", profile.reconcile_every.count() > 0 ? json::value(fmt::format("{}s", profile.reconcile_every.count())) : json::value(nullptr)},
           {"parallel", profile.parallel}};
 }
 
@@ -77,15 +91,22 @@ Result<std::optional<Time>> time_of(const json::object& body, std::string_view f
   return time;
 }
 
-Result<std::chrono::seconds> duration_of(const std::string& text) {
-  const Error wrong{ErrorCode::invalid, "'every' must be a duration such as 30s, 5m, 6h or 1d, and at least 10s"};
-  if (text.size() < 2 || text.size() > 10) return wrong;
+// "15m"; nullopt when it is no duration.
+std::optional<std::chrono::seconds> duration_of(const std::string& text) {
+  if (text.size() < 2 || text.size() > 10) return std::nullopt;
   const auto digits = text.substr(0, text.size() - 1);
-  if (digits.find_first_not_of("0123456789") != std::string::npos) return wrong;
+  if (digits.find_first_not_of("0123456789") != std::string::npos) return std::nullopt;
   const auto unit = text.back() == 's' ? 1 : text.back() == 'm' ? 60 : text.back() == 'h' ? 3600 : text.back() == 'd' ? 86400 : 0;
-  const std::chrono::seconds seconds(std::stoll(digits) * unit);
-  if (unit == 0 || seconds < std::chrono::seconds(10) || seconds > std::chrono::hours(24 * 366)) return wrong;
-  return seconds;
+  if (unit == 0) return std::nullopt;
+  return std::chrono::seconds(std::stoll(digits) * unit);
+}
+
+Result<std::chrono::seconds> duration_in(const std::string& name, const std::string& text, std::chrono::seconds from, std::chrono::seconds to) {
+  const auto found = duration_of(text);
+  if (!found || *found < from || *found > to) {
+    return Error{ErrorCode::invalid, fmt::format("'{}' must be a duration such as 30s, 5m, 6h or 1d, from {} s to {} days", name, from.count(), to.count() / 86400)};
+  }
+  return *found;
 }
 
 Result<void> read_mailboxes(const json::object& body, Profile& profile) {
@@ -127,14 +148,16 @@ Result<void> read_schedule(const json::object& body, Profile& profile) {
   auto schedule = section(body, "schedule", {"every", "cron", "blocked"});
   if (!schedule) return schedule.error();
   auto every = optional_string(*schedule, "every"), cron = optional_string(*schedule, "cron");
-  auto blocked = optional_strings(*schedule, "blocked");
+  auto blocked = optional_strings(*schedule, "blocked", 100);
   if (!every) return every.error();
   if (!cron) return cron.error();
-  if (!blocked || !blocked->empty()) return Error{ErrorCode::invalid, "'schedule.blocked' is not available in this version; leave it out"};
+  if (!blocked) return blocked.error();
+  if (auto parsed = BlockedTimes::parse(*blocked); !parsed) return parsed.error().with_context("'schedule.blocked'");
   if (!every->empty() && !cron->empty()) return Error{ErrorCode::invalid, "'schedule' takes every or cron, not both"};
   profile.schedule = {};
+  profile.schedule.blocked = *blocked;
   if (!every->empty()) {
-    auto seconds = duration_of(*every);
+    auto seconds = duration_in("every", *every, std::chrono::seconds(10), std::chrono::hours(24 * 366));
     if (!seconds) return seconds.error();
     profile.schedule.every = *seconds;
   }
@@ -145,16 +168,56 @@ Result<void> read_schedule(const json::object& body, Profile& profile) {
   return {};
 }
 
-// What this version cannot do is refused; a promise that is quietly not kept would be found out too late.
-Result<void> read_unavailable(const json::object& body) {
-  auto after = section(body, "after_archiving", {"action", "older_than", "except_flagged"});
+Result<void> read_after_archiving(const json::object& body, Profile& profile) {
+  if (!body.contains("after_archiving")) return {};
+  auto after = section(body, "after_archiving", {"action", "older_than", "except_flagged", "move_to", "share_max"});
   if (!after) return after.error();
-  auto action = optional_string(*after, "action", "keep");
+  auto action = optional_string(*after, "action", "keep"), older_than = optional_string(*after, "older_than"), move_to = optional_string(*after, "move_to");
+  auto except_flagged = optional_bool(*after, "except_flagged", true);
   if (!action) return action.error();
-  if (*action != "keep") return Error{ErrorCode::invalid, "'after_archiving.action' can only be keep in this version"};
-  auto unread = optional_bool(body, "unread", true);
-  if (!unread) return unread.error();
-  if (!*unread) return Error{ErrorCode::invalid, "'unread' can only be true in this version: unread mail is archived, too"};
+  if (!older_than) return older_than.error();
+  if (!move_to) return move_to.error();
+  if (!except_flagged) return except_flagged.error();
+  AfterArchiving wanted;
+  const auto known = parse_after_action(*action);
+  if (!known) return Error{ErrorCode::invalid, "'after_archiving.action' is keep, delete or move"};
+  wanted.action = *known;
+  wanted.except_flagged = *except_flagged;
+  wanted.move_to = *move_to;
+  if (!older_than->empty()) {
+    auto seconds = duration_in("after_archiving.older_than", *older_than, std::chrono::seconds(0), std::chrono::hours(24 * 366 * 50));
+    if (!seconds) return seconds.error();
+    wanted.older_than = *seconds;
+  } else if (wanted.action != AfterArchiving::Action::keep) {
+    return Error{ErrorCode::invalid, "'after_archiving.older_than' is missing: how old must mail be before it is removed at the source? (0s for all of it)"};
+  }
+  if (wanted.action == AfterArchiving::Action::move && wanted.move_to.empty()) return Error{ErrorCode::invalid, "'after_archiving.move_to' is missing: the folder to move to"};
+  if (const auto* share = after->if_contains("share_max"); share != nullptr && !share->is_null()) {
+    if (!share->is_int64() || share->get_int64() < 1 || share->get_int64() > 100) return Error{ErrorCode::invalid, "'after_archiving.share_max' is a percentage from 1 to 100"};
+    wanted.share_max = static_cast<unsigned>(share->get_int64());
+  }
+  profile.after_archiving = wanted;
+  return {};
+}
+
+Result<void> read_flags(const json::object& body, Profile& profile) {
+  for (const auto& [name, value] : {std::pair("unread", &profile.unread), std::pair("recoverable_items", &profile.recoverable_items),
+                                    std::pair("in_place_archives", &profile.in_place_archives), std::pair("paused", &profile.paused)}) {
+    auto given = optional_bool(body, name, *value);
+    if (!given) return given.error();
+    *value = *given;
+  }
+  if (const auto* every = body.if_contains("reconcile_every"); every != nullptr) {
+    if (every->is_null()) {
+      profile.reconcile_every = {};
+    } else {
+      auto text = optional_string(body, "reconcile_every");
+      if (!text) return text.error();
+      auto seconds = duration_in("reconcile_every", *text, std::chrono::seconds(60), std::chrono::hours(24 * 366));
+      if (!seconds) return seconds.error();
+      profile.reconcile_every = *seconds;
+    }
+  }
   return {};
 }
 
@@ -170,7 +233,7 @@ Result<void> read(const ApiCall& call, const json::object& body, Profile& profil
   auto known = find_credential(call.tenant(), profile.credential);
   if (!known) return known.error();
   if (!*known) return Error{ErrorCode::invalid, "'credential' is not the id of a credential"};
-  for (const auto& done : {read_mailboxes(body, profile), read_folders(body, profile), read_schedule(body, profile), read_unavailable(body)}) {
+  for (const auto& done : {read_mailboxes(body, profile), read_folders(body, profile), read_schedule(body, profile), read_after_archiving(body, profile), read_flags(body, profile)}) {
     if (!done) return done;
   }
   auto since = time_of(body, "since", profile.since), until = time_of(body, "until", profile.until);
@@ -186,7 +249,8 @@ Result<void> read(const ApiCall& call, const json::object& body, Profile& profil
 }
 
 Result<json::object> read_body(const ApiCall& call) {
-  return read_object(call.request.body, {"name", "kind", "credential", "mailboxes", "folders", "since", "until", "unread", "after_archiving", "schedule", "parallel"});
+  return read_object(call.request.body, {"name", "kind", "credential", "mailboxes", "folders", "since", "until", "unread", "recoverable_items",
+                                         "in_place_archives", "after_archiving", "schedule", "paused", "reconcile_every", "parallel"});
 }
 
 http::Response list(const ApiCall& call) {
@@ -260,10 +324,13 @@ http::Response runs(const ApiCall& call) {
 }
 
 http::Response start(const ApiCall& call) {
-  if (auto body = read_object(call.request.body, {}); !body) return fail(call, body.error());
+  auto body = read_object(call.request.body, {"reconcile"});
+  if (!body) return fail(call, body.error());
+  auto compare = optional_bool(*body, "reconcile", false);
+  if (!compare) return fail(call, compare.error());
   if (auto profile = find(call); !profile) return fail(call, profile.error());
   if (auto kept = note(call, "profile.run", call.captures.front()); !kept) return fail(call, kept.error());
-  auto run = call.services.runs.start(call.caller.tenant, call.captures.front());
+  auto run = call.services.runs.start(call.caller.tenant, call.captures.front(), {.reconcile = *compare});
   return run ? json_answer(202, run_view(*run)) : fail(call, run.error());
 }
 
@@ -279,6 +346,36 @@ http::Response cancel(const ApiCall& call) {
   auto run = call.services.runs.run(call.tenant(), call.captures.front());
   if (!run) return fail(call, run.error());
   return *run ? json_answer(202, run_view(**run)) : fail(call, no_run());
+}
+
+// Pausing and going on answer as cancelling does: the run as it is now, which changes when it has come to a safe point.
+http::Response steer(const ApiCall& call, std::string action, Result<void> (RunService::*act)(Tenant&, const std::string&)) {
+  if (auto kept = note(call, std::move(action), call.captures.front()); !kept) return fail(call, kept.error());
+  if (auto done = (call.services.runs.*act)(call.tenant(), call.captures.front()); !done) return fail(call, done.error());
+  auto run = call.services.runs.run(call.tenant(), call.captures.front());
+  if (!run) return fail(call, run.error());
+  return *run ? json_answer(202, run_view(**run)) : fail(call, no_run());
+}
+
+// What would be removed at the source of one mailbox. Administrators see folders and times, and no mail.
+http::Response preview(const ApiCall& call) {
+  auto body = read_object(call.request.body, {"mailbox"});
+  if (!body) return fail(call, body.error());
+  auto mailbox = required_string(*body, "mailbox", 300);
+  if (!mailbox) return fail(call, mailbox.error());
+  if (auto profile = find(call); !profile) return fail(call, profile.error());
+  auto plan = call.services.runs.preview(call.tenant(), call.captures.front(), *mailbox, {});
+  if (!plan) return fail(call, plan.error());
+  constexpr std::size_t kShown = 1000;
+  json::array items, gaps;
+  for (std::size_t i = 0; i < std::min(plan->items.size(), kShown); ++i) {
+    const auto& item = plan->items[i];
+    items.push_back({{"item", item.id}, {"folder", item.folder}, {"received", format_rfc3339(item.received)}});
+  }
+  for (const auto& gap : plan->gaps) gaps.push_back({{"folder", gap.folder}, {"reason", gap.reason}});
+  return json_answer(200, json::object{{"mailbox", *mailbox}, {"listed", plan->listed}, {"would_go", plan->would_go}, {"share", plan->share()}, {"stopped", plan->stopped},
+                                       {"too_young", plan->too_young}, {"flagged", plan->flagged}, {"not_archived", plan->not_archived},
+                                       {"items", std::move(items)}, {"gaps", std::move(gaps)}});
 }
 
 // Server-sent events: the whole run with each change, at most four a second, until it is over.
@@ -340,6 +437,9 @@ void add_profile_routes(Api& api) {
   api.add({"GET", run, Need::auditor, show_run});
   api.add({"GET", run + "/events", Need::auditor, events});
   api.add({"POST", run + "/cancel", Need::administrator, cancel});
+  api.add({"POST", run + "/pause", Need::administrator, [](const ApiCall& call) { return steer(call, "run.pause", &RunService::pause); }});
+  api.add({"POST", run + "/resume", Need::administrator, [](const ApiCall& call) { return steer(call, "run.resume", &RunService::go_on); }});
+  api.add({"POST", profiles + "/{p}/preview", Need::administrator, preview});
 }
 
 }  // namespace kopial

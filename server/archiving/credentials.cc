@@ -58,6 +58,13 @@ std::string encode(const Credential& credential) {
                                       {"authority", credential.app.authority},
                                       {"graph_url", credential.app.graph_url},
                                       {"ca_pem", credential.ca_pem},
+                                      {"exchange_url", credential.exchange_url},
+                                      {"certificate_pem", credential.app.certificate ? credential.app.certificate->certificate_pem() : ""},
+                                      {"private_key_pem", credential.app.certificate ? credential.app.certificate->private_key_pem().reveal() : ""},
+                                      {"assertion", credential.app.assertion_form == AssertionForm::rs256 ? "RS256" : "PS256"},
+                                      {"waiting_certificate_pem", credential.waiting_certificate ? credential.waiting_certificate->certificate_pem() : ""},
+                                      {"waiting_private_key_pem", credential.waiting_certificate ? credential.waiting_certificate->private_key_pem().reveal() : ""},
+                                      {"secret_expires_at", credential.secret_expires_at ? format_rfc3339(*credential.secret_expires_at) : ""},
                                       {"created_at", format_rfc3339(credential.created_at)}});
 }
 
@@ -68,12 +75,26 @@ Result<Credential> decode(const Record& record) {
   const auto& object = value.get_object();
   Credential credential;
   credential.id = record.id;
+  credential.revision = record.revision;
   credential.name = text(object, "name");
   credential.kind = text(object, "kind");
-  credential.app = {text(object, "directory_id"), text(object, "client_id"), Secret(text(object, "client_secret")), text(object, "authority"),
-                    text(object, "graph_url")};
   if (const auto* exchange = object.if_contains("exchange"); exchange != nullptr && exchange->is_object()) credential.exchange = read_exchange(exchange->get_object());
+  credential.app.directory_id = text(object, "directory_id");
+  credential.app.client_id = text(object, "client_id");
+  credential.app.client_secret = Secret(text(object, "client_secret"));
+  credential.app.authority = text(object, "authority");
+  credential.app.graph_url = text(object, "graph_url");
+  credential.app.assertion_form = text(object, "assertion") == "RS256" ? AssertionForm::rs256 : AssertionForm::ps256;
+  credential.exchange_url = text(object, "exchange_url");
   credential.ca_pem = text(object, "ca_pem");
+  credential.secret_expires_at = parse_rfc3339(text(object, "secret_expires_at"));
+  for (const auto& [name, target] : {std::pair("", &credential.app.certificate), std::pair("waiting_", &credential.waiting_certificate)}) {
+    const auto pem = text(object, std::string(name) + "certificate_pem");
+    if (pem.empty()) continue;
+    auto certificate = ClientCertificate::parse(pem, Secret(text(object, std::string(name) + "private_key_pem")));
+    if (!certificate) return certificate.error().with_context("the record of credential " + record.id);
+    *target = *std::move(certificate);
+  }
   credential.created_at = parse_rfc3339(text(object, "created_at")).value_or(Time{});
   return credential;
 }

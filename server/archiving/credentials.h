@@ -13,10 +13,15 @@ namespace kopial {
 
 struct Credential {
   std::string id;
+  std::uint64_t revision = 0;
   std::string name;
   std::string kind = "entra_app";
   EntraApp app;              // of entra_app: an application registered in Entra ID
   ExchangeAccount exchange;  // of exchange: an account of an Exchange Server
+  std::string exchange_url;  // of the same cloud, for Exchange Web Services
+  // Made here and perhaps not known to the directory yet: takes the place of what is used as soon as it signs in.
+  std::optional<ClientCertificate> waiting_certificate;
+  std::optional<Time> secret_expires_at;  // as somebody entered it, or as the directory said
   std::string ca_pem;  // trusted beside the system's authorities
   Time created_at;
 };

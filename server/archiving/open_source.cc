@@ -21,6 +21,7 @@ Options options_of(const Profile& profile, const Settings& settings) {
   }
   options.since = profile.since;
   options.until = profile.until;
+  options.recoverable_items = profile.recoverable_items;
   return options;
 }
 
@@ -32,21 +33,27 @@ Result<OpenSource> open_source(Tenant& tenant, const Profile& profile, const Run
   auto credential = find_credential(tenant, profile.credential);
   if (!credential) return credential.error();
   if (!*credential) return Error{ErrorCode::not_found, "the credential of this profile does not exist any more"};
-  HttpClientOptions client_options;
-  client_options.allowed_hosts = environment.settings.connectors.allowed_hosts;
-  client_options.ca_pem = (*credential)->ca_pem;
-  auto http = HttpClient::make(std::move(client_options));
-  if (!http) return http.error();
-  OpenSource opened{*std::move(http), nullptr};
   if (profile.kind == "graph") {
     if ((*credential)->kind != "entra_app") return Error{ErrorCode::invalid, "a profile of kind graph needs a credential of kind entra_app"};
-    opened.source = make_graph_source((*credential)->app, options_of<GraphOptions>(profile, environment.settings), *opened.http, environment.clock);
+    auto shared = environment.connections.graph(tenant.facts().slug, **credential);
+    if (!shared) return shared.error();
+    auto options = options_of<GraphOptions>(profile, environment.settings);
+    options.unread = profile.unread;
+    OpenSource opened{*shared, nullptr};
+    opened.source = make_graph_source((*credential)->app, std::move(options), *(*shared)->http, environment.clock, GraphShared{*(*shared)->tokens, *(*shared)->gate});
     return opened;
   }
   if (profile.kind == "ews" || profile.kind == "ews_journal" || profile.kind == "ews_public_folders") {
     if ((*credential)->kind != "exchange") return Error{ErrorCode::invalid, "a profile of kind " + profile.kind + " needs a credential of kind exchange"};
+    HttpClientOptions client_options;
+    client_options.allowed_hosts = environment.settings.connectors.allowed_hosts;
+    client_options.ca_pem = (*credential)->ca_pem;
+    auto http = HttpClient::make(std::move(client_options));
+    if (!http) return http.error();
+    const std::shared_ptr<HttpClient> client = *std::move(http);
     const auto make = profile.kind == "ews_public_folders" ? make_public_folder_source : make_ews_source;
-    opened.source = make((*credential)->exchange, options_of<EwsOptions>(profile, environment.settings), *opened.http, environment.clock);
+    OpenSource opened{client, nullptr};
+    opened.source = make((*credential)->exchange, options_of<EwsOptions>(profile, environment.settings), *client, environment.clock);
     return opened;
   }
   return Error{ErrorCode::invalid, "profiles of kind '" + profile.kind + "' cannot be run by this version"};

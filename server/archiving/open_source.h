@@ -4,8 +4,8 @@
 #include <memory>
 
 #include "config/settings.h"
-#include "connectors/http/client.h"
 #include "connectors/source.h"
+#include "server/archiving/connections.h"
 #include "server/archiving/run_service.h"
 #include "server/monitoring/metrics.h"
 
@@ -15,11 +15,12 @@ struct RunEnvironment {
   const Settings& settings;
   Metrics& metrics;
   Clock& clock;
+  Connections& connections;
 };
 
 // A source and what it stands on.
 struct OpenSource {
-  std::unique_ptr<HttpClient> http;
+  std::shared_ptr<void> stands_on;  // outlives the source
   std::unique_ptr<Source> source;
 };
 // Signs in to nothing yet. Fails with not_found when the profile's credential is gone, invalid when it is not of the profile's kind.

@@ -3,13 +3,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <set>
 #include <thread>
 
-#include "server/archiving/journal_placer.h"
+#include "server/archiving/mailbox_run.h"
 #include "storage/base/log.h"
 
 namespace kopial {
 namespace {
+
+constexpr std::chrono::hours kRecent{24};
+constexpr std::chrono::seconds kSlice{15 * 60}, kSliceMin{60};
 
 std::string folded(std::string_view text) {
   std::string out(text);
@@ -24,159 +31,116 @@ bool is_called(const SourceMailbox& mailbox, const std::string& wanted) {
   return std::any_of(mailbox.addresses.begin(), mailbox.addresses.end(), [&](const std::string& address) { return folded(address) == name; });
 }
 
-struct Chosen {
-  SourceMailbox mailbox;
-  std::size_t row = 0;  // in the run
-  bool named = false;   // by the profile; then it must be there
-};
+using Mailboxes = std::deque<MailboxRun>;  // addresses stay
 
-// The mailboxes of this run, each with its row. Those that were named and are not there fail at once.
-Result<std::vector<Chosen>> choose(const Profile& profile, Source& source, LiveRun& run) {
-  std::vector<Chosen> chosen;
-  const auto add = [&](SourceMailbox mailbox, bool named) {
-    const auto excluded = std::any_of(profile.exclude_mailboxes.begin(), profile.exclude_mailboxes.end(), [&](const auto& one) { return is_called(mailbox, one); });
-    const auto twice = std::any_of(chosen.begin(), chosen.end(), [&](const Chosen& one) { return !mailbox.id.empty() && one.mailbox.id == mailbox.id; });
-    if (excluded || twice) return;
-    MailboxProgress progress;
-    progress.mailbox = mailbox.id;
-    progress.upn = mailbox.upn;
-    progress.display_name = mailbox.display_name;
-    progress.state = "waiting";
-    const auto row = run.add_mailbox(std::move(progress));
-    chosen.push_back({std::move(mailbox), row, named});
-  };
-  if (profile.all_mailboxes) {
-    auto all = source.mailboxes(run.stop_token());
-    if (!all) return all.error();
-    for (auto& mailbox : *all) add(std::move(mailbox), false);
-  } else {
-    for (const auto& name : profile.include_mailboxes) {
-      auto mailbox = source.mailbox(name, run.stop_token());
-      if (mailbox) {
-        add(*std::move(mailbox), true);
-        continue;
-      }
-      if (mailbox.error().code != ErrorCode::not_found) return mailbox.error();
-      MailboxProgress missing;
-      missing.upn = name;
-      missing.state = "failed";
-      missing.error = "the directory has no user of this name";
-      run.add_mailbox(std::move(missing));
-    }
-  }
-  run.touch();
-  return chosen;
-}
-
-class MailboxRun {
+// The mailboxes of this run, each with its row. Those that were named and are not there are said at once.
+class Choice {
  public:
-  MailboxRun(const Profile& profile, const Chosen& chosen, Source& source, LiveRun& run, const RunEnvironment& environment)
-      : profile_(profile), chosen_(chosen), source_(source), run_(run), environment_(environment) {}
+  Choice(const Profile& profile, Source& source, LiveRun& run, const RunEnvironment& environment)
+      : profile_(profile), source_(source), run_(run), environment_(environment) {}
 
-  void operator()() {
-    const auto change = [&](const std::function<void(MailboxProgress&)>& action) { run_.change_mailbox(chosen_.row, action); };
-    change([&](MailboxProgress& mailbox) {
-      mailbox.state = "running";
-      mailbox.started_at = environment_.clock.now();
-    });
-    auto identified = source_.identify(mailbox_, run_.stop_token());
-    if (identified) mailbox_ = *identified;
-    StoreSink::Options options;
-    options.profile = profile_.number;
-    options.mailbox = mailbox_.id;
-    options.message_bytes_max = environment_.settings.limits.message_bytes_max;
-    std::optional<JournalPlacer> placer;
-    if (profile_.kind == "ews_journal") {
-      auto loaded = JournalPlacer::load(*run_.tenant(), environment_.clock);
-      if (loaded) placer = *std::move(loaded);
-      else identified = loaded.error();
-      options.beside = [&placer](const SourceItem& item, BytesView raw) { return placer->place(item, raw); };
-    }
-    options.archive = [this] { return archive(); };
-    options.progressed = [this] { run_.touch(); };
-    options.paused = [this, change](const std::string& why) {
-      if (paused_.exchange(!why.empty()) || !why.empty()) change([&](MailboxProgress& mailbox) { mailbox.error = why; });
-    };
-    StoreSink sink(*run_.tenant(), std::move(options), run_.counts(chosen_.row), environment_.metrics, environment_.clock, run_.stop_token());
-    auto pulled = identified ? source_.pull(mailbox_, sink, {}, run_.stop_token()) : Result<PullReport>(identified.error());
-    // What was fetched before a failure is kept: the cursor does not cover it, and the next run finds it there.
-    auto flushed = sink.flush();
-    if (pulled && !flushed) pulled = flushed.error();
-    if (pulled) {
-      if (auto id = archive(); !id) pulled = id.error();  // An empty mailbox has an archive, too.
-    }
-    const bool no_mailbox = !pulled && pulled.error().code == ErrorCode::not_found && !chosen_.named;
-    change([&](MailboxProgress& mailbox) {
-      mailbox.ended_at = environment_.clock.now();
-      for (auto& failure : sink.failures()) mailbox.findings.push_back(std::move(failure));
-      if (pulled) {
-        mailbox.state = "done";
-        mailbox.mailbox = mailbox_.id;
-        for (auto& finding : pulled->findings) mailbox.findings.push_back(std::move(finding));
-        for (const auto& gap : pulled->gaps) mailbox.findings.push_back(fmt::format("folder {} could not be read: {}", gap.folder, gap.reason));
-      } else if (no_mailbox) {
-        mailbox.state = "skipped";  // A directory has many users without a mailbox: that is no failure, and it is said.
-        mailbox.error = pulled.error().message;
-      } else if (pulled.error().code == ErrorCode::cancelled) {
-        mailbox.state = "stopped";
-      } else {
-        mailbox.state = "failed";
-        mailbox.error = pulled.error().message;
+  Result<void> make(Mailboxes& out) {
+    if (profile_.all_mailboxes) {
+      auto all = source_.mailboxes(run_.stop_token());
+      if (!all) return all.error();
+      for (auto& mailbox : *all) add(out, std::move(mailbox), false);
+    } else {
+      for (const auto& name : profile_.include_mailboxes) {
+        auto mailbox = source_.mailbox(name, run_.stop_token());
+        if (mailbox) {
+          add(out, *std::move(mailbox), true);
+          continue;
+        }
+        if (mailbox.error().code != ErrorCode::not_found) return mailbox.error();
+        MailboxProgress missing;
+        missing.upn = name;
+        missing.state = "failed";
+        missing.error = "the directory has no user of this name";
+        run_.add_mailbox(std::move(missing));
       }
-    });
-    if (!pulled && !no_mailbox && pulled.error().code != ErrorCode::cancelled) {
-      spdlog::warn("tenant {}, run {}: mailbox {} failed: {}", run_.tenant()->facts().slug, run_.snapshot().id, chosen_.mailbox.id, pulled.error().message);
     }
+    run_.touch();
+    return {};
   }
 
  private:
-  Result<ArchiveId> archive() {
-    const std::lock_guard lock(mutex_);
-    if (archive_) return *archive_;
-    Archive wanted;
-    const auto& mailbox = mailbox_;
-    wanted.kind = mailbox.purpose == SourceMailbox::Purpose::user || mailbox.enabled ? "person" : "shared";
-    if (profile_.kind == "ews_journal") wanted.kind = "journal";
-    wanted.display_name = mailbox.display_name.empty() ? mailbox.upn : mailbox.display_name;
-    wanted.addresses = mailbox.addresses;
-    if (wanted.addresses.empty() && !mailbox.upn.empty()) wanted.addresses.push_back(mailbox.upn);
-    auto found = run_.tenant()->archive_for_mailbox(mailbox.id, wanted);
-    if (!found) return found.error();
-    archive_ = found->id;
-    run_.change_mailbox(chosen_.row, [&](MailboxProgress& progress) { progress.archive = found->id; });
-    return found->id;
+  void add(Mailboxes& out, SourceMailbox mailbox, bool named) {
+    const auto excluded = std::any_of(profile_.exclude_mailboxes.begin(), profile_.exclude_mailboxes.end(), [&](const auto& one) { return is_called(mailbox, one); });
+    if (excluded || (!mailbox.id.empty() && !ids_.insert(mailbox.id).second)) return;
+    std::vector<SourceMailbox> parts;
+    if (profile_.in_place_archives) {
+      auto further = source_.further_mailboxes(mailbox, run_.stop_token());
+      if (further) parts = *std::move(further);
+      else if (further.error().code != ErrorCode::not_found) unknown_parts(mailbox, further.error());
+    }
+    parts.insert(parts.begin(), std::move(mailbox));
+    for (auto& part : parts) {
+      MailboxProgress progress;
+      progress.mailbox = part.id;
+      progress.upn = part.upn;
+      progress.display_name = part.display_name;
+      progress.state = "waiting";
+      const auto row = run_.add_mailbox(std::move(progress));
+      out.emplace_back(profile_, std::move(part), row, named, source_, run_, environment_);
+    }
+  }
+
+  // Whether there is an archive mailbox could not be found out: a row of its own, so that it is not overlooked.
+  void unknown_parts(const SourceMailbox& mailbox, const Error& error) {
+    MailboxProgress row;
+    row.upn = mailbox.upn;
+    row.display_name = mailbox.display_name + " (in-place archive)";
+    row.state = "failed";
+    row.error = "whether this mailbox has an in-place archive could not be found out: " + error.message;
+    run_.add_mailbox(std::move(row));
   }
 
   const Profile& profile_;
-  const Chosen& chosen_;
-  SourceMailbox mailbox_ = chosen_.mailbox;
   Source& source_;
   LiveRun& run_;
   const RunEnvironment& environment_;
-  std::mutex mutex_;
-  std::optional<ArchiveId> archive_;
-  std::atomic<bool> paused_ = false;
+  std::set<std::string> ids_;
 };
+
+// Every mailbox that is not finished gets one turn, a few at a time.
+void take_turns(Mailboxes& mailboxes, std::size_t parallel, std::stop_token stop, const std::function<void(MailboxRun&)>& turn) {
+  std::atomic<std::size_t> next = 0;
+  const auto work = [&] {
+    for (std::size_t at = next++; at < mailboxes.size() && !stop.stop_requested(); at = next++) {
+      if (!mailboxes[at].finished()) turn(mailboxes[at]);
+    }
+  };
+  std::vector<std::jthread> threads;
+  for (std::size_t i = 1; i < std::min(parallel, mailboxes.size()); ++i) threads.emplace_back(work);
+  work();
+}
 
 }  // namespace
 
 Result<void> run_profile(const Profile& profile, LiveRun& run, const RunEnvironment& environment) {
   auto opened = open_source(*run.tenant(), profile, environment);
   if (!opened) return opened.error();
-  auto& source = *opened->source;
+  Mailboxes mailboxes;
+  if (auto chosen = Choice(profile, *opened->source, run, environment).make(mailboxes); !chosen) return chosen.error();
 
-  auto chosen = choose(profile, source, run);
-  if (!chosen) return chosen.error();
-  std::atomic<std::size_t> next = 0;
-  const auto work = [&] {
-    for (std::size_t at = next++; at < chosen->size() && !run.stop_token().stop_requested(); at = next++) {
-      MailboxRun(profile, (*chosen)[at], source, run, environment)();
+  // Today's mail of every mailbox comes before anybody's backfill, and comes again after each slice of it: a first fill may take days.
+  const auto slice = std::clamp<std::chrono::seconds>(profile.schedule.every.value_or(kSlice), kSliceMin, kSlice);
+  const auto all_finished = [&] { return std::all_of(mailboxes.begin(), mailboxes.end(), [](const auto& one) { return one.finished(); }); };
+  for (bool first = true; !all_finished() && !run.stop_token().stop_requested(); first = false) {
+    const auto recent = environment.clock.now() - kRecent;
+    const bool each_at_once = mailboxes.size() <= profile.parallel;  // Then nobody's backfill keeps another one waiting.
+    if (!each_at_once) {
+      take_turns(mailboxes, profile.parallel, run.stop_token(), [&](MailboxRun& one) { one.work(MailboxRun::Turn::fresh, recent, std::nullopt); });
     }
-  };
-  std::vector<std::jthread> threads;
-  for (std::size_t i = 1; i < std::min(profile.parallel, chosen->size()); ++i) threads.emplace_back(work);
-  work();
-  threads.clear();
+    if (!first) {
+      for (auto& one : mailboxes) one.freshen();
+    }
+    const auto until = environment.clock.now() + slice;
+    take_turns(mailboxes, profile.parallel, run.stop_token(), [&](MailboxRun& one) {
+      if (!each_at_once && environment.clock.now() >= until) return;
+      one.work(MailboxRun::Turn::backfill, each_at_once ? std::optional<Time>(recent) : std::nullopt, until);
+    });
+  }
   if (run.stop_token().stop_requested()) return Error{ErrorCode::cancelled, "stopped"};
   return {};
 }

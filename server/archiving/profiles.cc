@@ -50,6 +50,17 @@ std::string encode(const Profile& profile) {
                                       {"until", to_text(profile.until)},
                                       {"every", profile.schedule.every ? profile.schedule.every->count() : 0},
                                       {"cron", profile.schedule.cron},
+                                      {"blocked", to_array(profile.schedule.blocked)},
+                                      {"unread", profile.unread},
+                                      {"recoverable_items", profile.recoverable_items},
+                                      {"in_place_archives", profile.in_place_archives},
+                                      {"paused", profile.paused},
+                                      {"reconcile_every", profile.reconcile_every.count()},
+                                      {"after", to_string(profile.after_archiving.action)},
+                                      {"after_older_than", profile.after_archiving.older_than.count()},
+                                      {"after_except_flagged", profile.after_archiving.except_flagged},
+                                      {"after_move_to", profile.after_archiving.move_to},
+                                      {"after_share_max", profile.after_archiving.share_max},
                                       {"parallel", profile.parallel}});
 }
 
@@ -75,14 +86,43 @@ Result<Profile> decode(const Record& record) {
   profile.until = parse_rfc3339(text(object, "until"));
   if (const auto every = number(object, "every"); every > 0) profile.schedule.every = std::chrono::seconds(every);
   profile.schedule.cron = text(object, "cron");
+  profile.schedule.blocked = texts(object, "blocked");
+  // Absent in records of earlier versions, which had none of these.
+  profile.unread = !object.contains("unread") || flag(object, "unread");
+  profile.recoverable_items = flag(object, "recoverable_items");
+  profile.in_place_archives = flag(object, "in_place_archives");
+  profile.paused = flag(object, "paused");
+  if (object.contains("reconcile_every")) profile.reconcile_every = std::chrono::seconds(number(object, "reconcile_every"));
+  if (const auto action = parse_after_action(text(object, "after"))) profile.after_archiving.action = *action;
+  profile.after_archiving.older_than = std::chrono::seconds(number(object, "after_older_than"));
+  profile.after_archiving.except_flagged = !object.contains("after_except_flagged") || flag(object, "after_except_flagged");
+  profile.after_archiving.move_to = text(object, "after_move_to");
+  if (object.contains("after_share_max")) profile.after_archiving.share_max = static_cast<unsigned>(std::min<std::uint64_t>(number(object, "after_share_max"), 100));
   profile.parallel = std::clamp<std::uint64_t>(number(object, "parallel"), 1, 16);
   return profile;
 }
 
 }  // namespace
 
+std::string_view to_string(AfterArchiving::Action action) {
+  switch (action) {
+    case AfterArchiving::Action::keep: return "keep";
+    case AfterArchiving::Action::remove: return "delete";
+    case AfterArchiving::Action::move: return "move";
+  }
+  return "keep";
+}
+
+std::optional<AfterArchiving::Action> parse_after_action(std::string_view text) {
+  using enum AfterArchiving::Action;
+  for (const auto action : {keep, remove, move}) {
+    if (text == to_string(action)) return action;
+  }
+  return std::nullopt;
+}
+
 const std::vector<std::string>& default_folder_exclusions() {
-  static const std::vector<std::string> folders{"drafts", "junkemail", "outbox", "syncissues", "conflicts", "localfailures", "serverfailures"};
+  static const std::vector<std::string> folders{"deleteditems", "drafts", "junkemail", "outbox", "syncissues", "conflicts", "localfailures", "serverfailures"};
   return folders;
 }
 

@@ -25,7 +25,7 @@ constexpr std::pair<const char*, std::uint64_t MailboxProgress::*> kCounts[] = {
     {"archived", &MailboxProgress::archived}, {"already_archived", &MailboxProgress::already_archived},
     {"quarantined", &MailboxProgress::quarantined}, {"vanished", &MailboxProgress::vanished},
     {"moved", &MailboxProgress::moved},       {"failed", &MailboxProgress::failed},
-    {"bytes", &MailboxProgress::bytes}};
+    {"bytes", &MailboxProgress::bytes},       {"removed_at_source", &MailboxProgress::removed_at_source}};
 
 json::object mailbox_view(const MailboxProgress& mailbox) {
   json::object out{{"mailbox", mailbox.mailbox},
@@ -41,6 +41,7 @@ json::object mailbox_view(const MailboxProgress& mailbox) {
   out["started_at"] = or_null(mailbox.started_at);
   out["ended_at"] = or_null(mailbox.ended_at);
   out["error"] = or_null(mailbox.error);
+  out["complete"] = mailbox.complete ? json::value(*mailbox.complete) : json::value(nullptr);
   out["findings"] = std::move(findings);
   return out;
 }
@@ -56,6 +57,7 @@ MailboxProgress decode_mailbox(const json::object& object) {
   mailbox.started_at = parse_rfc3339(text(object, "started_at"));
   mailbox.ended_at = parse_rfc3339(text(object, "ended_at"));
   mailbox.error = text(object, "error");
+  if (const auto* complete = object.if_contains("complete"); complete != nullptr && complete->is_bool()) mailbox.complete = complete->get_bool();
   if (const auto* findings = object.if_contains("findings"); findings != nullptr && findings->is_array()) {
     for (const auto& finding : findings->get_array()) {
       if (finding.is_string()) mailbox.findings.emplace_back(finding.get_string());
@@ -90,6 +92,9 @@ json::object run_view(const RunView& run) {
           {"started_at", or_null(run.started_at)},
           {"ended_at", or_null(run.ended_at)},
           {"error", or_null(run.error)},
+          {"paused", run.paused},
+          {"blocked_until", or_null(run.blocked_until)},
+          {"reconcile", run.options.reconcile},
           {"mailboxes", std::move(mailboxes)}};
 }
 
@@ -110,6 +115,10 @@ Result<RunView> decode_run(const Record& record) {
   run.started_at = parse_rfc3339(text(object, "started_at"));
   run.ended_at = parse_rfc3339(text(object, "ended_at"));
   run.error = text(object, "error");
+  const auto* paused = object.if_contains("paused");
+  run.paused = paused != nullptr && paused->is_bool() && paused->get_bool();
+  const auto* reconcile = object.if_contains("reconcile");
+  run.options.reconcile = reconcile != nullptr && reconcile->is_bool() && reconcile->get_bool();
   if (const auto* mailboxes = object.if_contains("mailboxes"); mailboxes != nullptr && mailboxes->is_array()) {
     for (const auto& mailbox : mailboxes->get_array()) {
       if (mailbox.is_object()) run.mailboxes.push_back(decode_mailbox(mailbox.get_object()));

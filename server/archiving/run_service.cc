@@ -6,10 +6,13 @@
 #include <map>
 #include <thread>
 
+#include "server/archiving/after_archiving.h"
+#include "server/archiving/blocked_times.h"
 #include "server/archiving/cron.h"
 #include "server/archiving/live_run.h"
 #include "server/archiving/profile_run.h"
 #include "server/archiving/profiles.h"
+#include "server/archiving/restores.h"
 #include "server/archiving/run_record.h"
 #include "storage/base/log.h"
 #include "storage/crypto/digest.h"
@@ -35,7 +38,7 @@ std::optional<Time> due_after(const ProfileSchedule& schedule, Time time) {
 class Service final : public RunService {
  public:
   Service(Tenants& tenants, const Settings& settings, Metrics& metrics, Clock& clock)
-      : tenants_(tenants), environment_{settings, metrics, clock} {}
+      : tenants_(tenants), connections_(settings, clock), environment_{settings, metrics, clock, connections_} {}
   ~Service() override { stop(); }
 
   Result<Profile> create_profile(Tenant& tenant, Profile profile) override {
@@ -59,7 +62,7 @@ class Service final : public RunService {
     return tenant.store().records().remove(std::string(kProfileKind), id);
   }
 
-  Result<RunView> start(std::shared_ptr<Tenant> tenant, const std::string& id) override {
+  Result<RunView> start(std::shared_ptr<Tenant> tenant, const std::string& id, const RunOptions& options) override {
     auto profile = find_profile(*tenant, id);
     if (!profile) return profile.error();
     if (!*profile) return Error{ErrorCode::not_found, "there is no such profile"};
@@ -73,6 +76,7 @@ class Service final : public RunService {
     view.profile = id;
     view.profile_name = (*profile)->name;
     view.queued_at = environment_.clock.now();
+    view.options = options;
     auto kept = tenant->store().records().put(std::string(kKind), view.id, boost::json::serialize(run_view(view)), 0);
     if (!kept) return kept.error();
     return enqueue(std::move(tenant), std::move(view));
@@ -119,8 +123,66 @@ class Service final : public RunService {
       return Error{ErrorCode::conflict, "this run is over"};
     }
     live->cancel();
+    // One that waits has no thread that would end it.
+    const std::lock_guard lock(mutex_);
+    if (waiting_.erase(id) > 0) {
+      live->change([&](RunView& view) {
+        view.state = RunState::cancelled;
+        view.paused = false;
+        view.blocked_until.reset();
+        view.ended_at = environment_.clock.now();
+      });
+      save(*live);
+      live_.erase(id);
+    }
     return {};
   }
+
+  Result<void> pause(Tenant& tenant, const std::string& id) override {
+    const auto live = find_live(tenant, id);
+    if (!live) return Error{ErrorCode::conflict, "this run is over"};
+    live->change([](RunView& view) { view.paused = true; });
+    save(*live);
+    live->interrupt();
+    return {};
+  }
+
+  Result<void> go_on(Tenant& tenant, const std::string& id) override {
+    const auto live = find_live(tenant, id);
+    if (!live) return Error{ErrorCode::conflict, "this run is over"};
+    const std::lock_guard lock(mutex_);
+    const auto waiting = waiting_.find(id);
+    if (waiting == waiting_.end()) {
+      if (live->snapshot().paused) return Error{ErrorCode::conflict, "this run is still on its way to a pause; try again in a moment"};
+      return Error{ErrorCode::conflict, "this run is not paused"};
+    }
+    waiting_.erase(waiting);
+    begin_again(live);
+    return {};
+  }
+
+  Result<ActionPlan> preview(Tenant& tenant, const std::string& id, const std::string& name, std::stop_token stop) override {
+    auto profile = find_profile(tenant, id);
+    if (!profile) return profile.error();
+    if (!*profile) return Error{ErrorCode::not_found, "there is no such profile"};
+    auto opened = open_source(tenant, **profile, environment_);
+    if (!opened) return opened.error();
+    auto found = opened->source->mailbox(name, stop);
+    if (!found) return found.error();
+    auto mailbox = opened->source->identify(*found, stop);
+    if (!mailbox) return mailbox.error();
+    SinkCounts counts;
+    StoreSink::Options options;
+    options.profile = (*profile)->number;
+    options.mailbox = mailbox->id;
+    options.archive = [] { return Result<ArchiveId>(Error{ErrorCode::internal, "a preview archives nothing"}); };
+    options.progressed = [] {};
+    options.paused = [](const std::string&) {};
+    StoreSink sink(tenant, std::move(options), counts, environment_.metrics, environment_.clock, stop);
+    return plan_after_archiving({**profile, *mailbox, *opened->source, sink, tenant, environment_.clock, stop});
+  }
+
+  Restores& restores() override { return *restores_; }
 
   Result<RunView> wait_for_change(Tenant& tenant, const std::string& id, std::uint64_t revision, std::chrono::milliseconds wait,
                                   std::stop_token stop) override {
@@ -156,9 +218,11 @@ class Service final : public RunService {
       const std::lock_guard lock(mutex_);
       stopping_ = true;
       queue_.clear();
+      waiting_.clear();
       for (auto& [id, one] : work_) one.run->interrupt();
       work = std::exchange(work_, {});
     }
+    restores_->stop();
     work.clear();  // Joins.
   }
 
@@ -174,6 +238,7 @@ class Service final : public RunService {
     const std::lock_guard lock(mutex_);
     const ProfileKey key{tenant.facts().slug, profile.id};
     due_.erase(key);
+    if (profile.paused) return;
     if (const auto due = due_after(profile.schedule, environment_.clock.now())) due_[key] = {*due, profile.schedule};
   }
 
@@ -195,9 +260,27 @@ class Service final : public RunService {
     const auto id = view.id;
     auto run = std::make_shared<LiveRun>(std::move(tenant), view, environment_.clock);
     live_[id] = run;
-    queue_.push_back(run);
+    if (view.paused) waiting_[id] = Time::max();
+    else queue_.push_back(run);
     start_queued();
     return run->snapshot();
+  }
+
+  // Under the lock. A run that was interrupted has used up its stop source: another object goes on with it.
+  void begin_again(const std::shared_ptr<LiveRun>& run) {
+    auto view = run->snapshot();
+    view.paused = false;
+    view.blocked_until.reset();
+    enqueue(run->tenant(), std::move(view));
+  }
+
+  // When the profile's blocked times allow a run to work; nullopt: now.
+  std::optional<Time> blocked_until(const Profile& profile) const {
+    if (profile.schedule.blocked.empty()) return std::nullopt;
+    auto blocked = BlockedTimes::parse(profile.schedule.blocked);
+    const auto now = environment_.clock.now();
+    if (!blocked || !blocked->contains(now)) return std::nullopt;
+    return blocked->free_from(now);
   }
 
   void start_queued() {
@@ -241,11 +324,34 @@ class Service final : public RunService {
       auto profile = find_profile(*run.tenant(), begun.profile);
       if (!profile) done = profile.error();
       else if (!*profile) done = Error{ErrorCode::not_found, "the profile was removed"};
-      else done = run_profile(**profile, run, environment_);
+      else if (const auto until = blocked_until(**profile)) {
+        run.change([&](RunView& view) { view.blocked_until = until; });
+        done = Error{ErrorCode::cancelled, "blocked"};
+      } else {
+        // A run that is under way when a blocked time begins stops at a safe point.
+        std::jthread watch;
+        if (!(*profile)->schedule.blocked.empty()) {
+          watch = std::jthread([&](std::stop_token stop) {
+            while (environment_.clock.wait_for(kTick, stop)) {
+              const auto end = blocked_until(**profile);
+              if (!end) continue;
+              run.change([&](RunView& view) { view.blocked_until = end; });
+              run.interrupt();
+              return;
+            }
+          });
+        }
+        done = run_profile(**profile, run, environment_);
+      }
     }
     const bool interrupted = !done && done.error().code == ErrorCode::cancelled && !run.cancelled();
     if (interrupted) {  // Stays "running" on disk: the next start goes on with it.
       save(run);
+      const auto view = run.snapshot();
+      const std::lock_guard lock(mutex_);
+      if (stopping_ || !live_.contains(begun.id)) return;
+      if (view.paused) waiting_[begun.id] = Time::max();
+      else if (view.blocked_until) waiting_[begun.id] = *view.blocked_until;
       return;
     }
     const auto view = run.snapshot();
@@ -256,7 +362,7 @@ class Service final : public RunService {
       state = RunState::failed;
       error = done.error().message;
     } else if (std::any_of(view.mailboxes.begin(), view.mailboxes.end(), [](const auto& one) {
-                 return one.state == "failed" || one.failed > 0 || one.quarantined > 0 || !one.findings.empty();
+                 return one.state == "failed" || one.failed > 0 || one.quarantined > 0 || !one.findings.empty() || one.complete == false;
                })) {
       state = RunState::succeeded_with_findings;
     }
@@ -293,7 +399,6 @@ class Service final : public RunService {
     for (auto run = known->rbegin(); run != known->rend(); ++run) {
       if (is_over(run->state) || live_.contains(run->id)) continue;
       spdlog::info("tenant {}: run {} goes on after a restart", tenant->facts().slug, run->id);
-      run->mailboxes.clear();
       enqueue(tenant, *run);
     }
     return {};
@@ -303,8 +408,17 @@ class Service final : public RunService {
     std::vector<ProfileKey> due;
     {
       const std::lock_guard lock(mutex_);
-      start_queued();
       const auto now = environment_.clock.now();
+      for (auto waiting = waiting_.begin(); waiting != waiting_.end();) {
+        if (waiting->second > now) {
+          ++waiting;
+          continue;
+        }
+        const auto run = live_.find(waiting->first);
+        waiting = waiting_.erase(waiting);
+        if (run != live_.end()) begin_again(run->second);
+      }
+      start_queued();
       for (auto& [key, one] : due_) {
         if (one.at > now) continue;
         one.at = due_after(one.schedule, now).value_or(Time::max());
@@ -313,7 +427,7 @@ class Service final : public RunService {
     }
     for (const auto& [slug, profile] : due) {
       auto tenant = tenants_.open(slug);
-      auto begun = tenant ? start(*tenant, profile) : Result<RunView>(tenant.error());
+      auto begun = tenant ? start(*tenant, profile, {}) : Result<RunView>(tenant.error());
       if (begun || begun.error().code == ErrorCode::conflict) continue;
       spdlog::error("tenant {}: the scheduled run of profile {} could not begin: {}", slug, profile, begun.error().message);
       if (begun.error().code == ErrorCode::not_found) {
@@ -328,10 +442,13 @@ class Service final : public RunService {
     ProfileSchedule schedule;
   };
   Tenants& tenants_;
+  Connections connections_;
   const RunEnvironment environment_;
+  const std::unique_ptr<Restores> restores_ = Restores::make(environment_);
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<LiveRun>> live_;  // queued and running, by id
   std::deque<std::shared_ptr<LiveRun>> queue_;
+  std::map<std::string, Time> waiting_;  // runs that hold their place until then: paused (for good), or blocked
   std::map<std::string, Work> work_;
   std::map<ProfileKey, Due> due_;
   bool stopping_ = false;

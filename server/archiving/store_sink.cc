@@ -28,7 +28,13 @@ Result<Known> StoreSink::known(const SourceItem& item) {
   ++counts_.seen;
   auto seen = tenant_.store().seen(key_of(item.id));
   if (!seen) return seen.error();
-  if (!*seen || parse_item_state((*seen)->change_key).change_key != item.change_key) return Known::no;
+  if (!*seen) {
+    // Quarantined items are not fetched again, unless they have changed. Their counting was done when they came.
+    auto why = quarantine_note(item.id);
+    if (!why) return why.error();
+    return *why && (*why)->change_key == item.change_key ? Known::same : Known::no;
+  }
+  if (parse_item_state((*seen)->change_key).change_key != item.change_key) return Known::no;
   if ((*seen)->folder != item.folder) return Known::elsewhere;
   ++counts_.already_archived;
   return Known::same;
@@ -72,7 +78,10 @@ Result<void> StoreSink::moved(const std::string& old_id, const SourceItem& item)
 Result<void> StoreSink::vanished(const std::string& item_id, const std::string&) {
   ++counts_.vanished;
   Vanished vanished{key_of(item_id), clock_.now()};
-  return add([&](Batch& batch) { batch.vanished.push_back(std::move(vanished)); }, 0);
+  return add([&](Batch& batch) {
+    batch.vanished.push_back(std::move(vanished));
+    batch.cursors.push_back({note_key(item_id), ""});
+  }, 0);
 }
 
 Result<void> StoreSink::quarantined(const SourceItem& item, std::string reason, Bytes representation) {
@@ -81,8 +90,31 @@ Result<void> StoreSink::quarantined(const SourceItem& item, std::string reason, 
   ++counts_.quarantined;
   metrics_.count_quarantined(1);
   const auto bytes = representation.size();
+  // Kept with it in one write: that this item was dealt with, and how.
+  CursorUpdate note{note_key(item.id), item.change_key + '\n' + reason};
   Quarantined entry{options_.profile, options_.mailbox, item.id, item.folder, *archive, std::move(reason), std::move(representation)};
-  return add([&](Batch& batch) { batch.quarantined.push_back(std::move(entry)); }, bytes);
+  return add([&](Batch& batch) {
+    batch.quarantined.push_back(std::move(entry));
+    batch.cursors.push_back(std::move(note));
+  }, bytes);
+}
+
+// Beside the cursors, because it is of their kind: what a source's next pull must remember, written with what it covers. No folder's id
+// begins with this byte.
+CursorKey StoreSink::note_key(const std::string& item) const { return {options_.profile, options_.mailbox, "\x01" + item}; }
+
+Result<std::optional<StoreSink::QuarantineNote>> StoreSink::quarantine_note(const std::string& item) const {
+  auto text = tenant_.store().cursor(note_key(item));
+  if (!text) return text.error();
+  const auto at = text->find('\n');
+  if (at == std::string::npos) return std::optional<QuarantineNote>();
+  return std::optional(QuarantineNote{text->substr(0, at), text->substr(at + 1)});
+}
+
+Result<std::optional<std::string>> StoreSink::quarantine_reason(const std::string& item) const {
+  auto note = quarantine_note(item);
+  if (!note) return note.error();
+  return *note ? std::optional((*note)->reason) : std::optional<std::string>();
 }
 
 Result<void> StoreSink::failed(const SourceItem& item, const Error& error) {

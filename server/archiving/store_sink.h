@@ -50,12 +50,20 @@ class StoreSink final : public EventSink {
   Result<void> save_cursor(const std::string& folder_id, std::string value) override;
   void expected(std::uint64_t items) override { counts_.expected += items; }
 
+  SeenKey key_of(std::string item) const { return {options_.profile, options_.mailbox, std::move(item)}; }
+  // Why an item lies in quarantine; nullopt when it does not. What is still waiting does not count: flush first.
+  Result<std::optional<std::string>> quarantine_reason(const std::string& item) const;
+
   // Writes what is still waiting.
   Result<void> flush();
   std::vector<std::string> failures() const;  // sentences, a bounded number
 
  private:
-  SeenKey key_of(std::string item) const { return {options_.profile, options_.mailbox, std::move(item)}; }
+  struct QuarantineNote {
+    std::string change_key, reason;
+  };
+  Result<std::optional<QuarantineNote>> quarantine_note(const std::string& item) const;
+  CursorKey note_key(const std::string& item) const;
   // Adds under the lock; writes when enough has gathered.
   Result<void> add(const std::function<void(Batch&)>& put, std::uint64_t bytes);
   Result<void> write_batch(bool all);

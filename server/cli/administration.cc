@@ -137,14 +137,26 @@ void add_credentials(CLI::App& app, Context& context) {
     return Strings{field(one, "id"), field(one, "kind"), field(one, "directory_id"), field(one, "client_id"), field(one, "name")};
   });
   struct Options {
-    std::string name, directory, client, authority, graph_url, server_ca;
-    bool secret_stdin = false;
+    std::string name, directory, client, cloud, authority, graph_url, server_ca, certificate, private_key;
+    bool secret_stdin = false, make_certificate = false;
   };
   auto options = std::make_shared<Options>();
-  auto* made = command(*group, context, "create", "Keep an Entra application's client secret", [&context, options]() -> Result<int> {
-    auto secret = ask_secret("Client secret", options->secret_stdin);
-    if (!secret) return secret.error();
-    json::object body{{"kind", "entra_app"}, {"name", options->name}, {"directory_id", options->directory}, {"client_id", options->client}, {"client_secret", secret->reveal()}};
+  auto* made = command(*group, context, "create", "Keep how an Entra application signs in: a secret or a certificate", [&context, options]() -> Result<int> {
+    json::object body{{"kind", "entra_app"}, {"name", options->name}, {"directory_id", options->directory}, {"client_id", options->client}};
+    if (options->make_certificate) {
+      body["make_certificate"] = true;
+    } else if (!options->certificate.empty()) {
+      auto pem = read_file(options->certificate, 64 << 10), key = read_file(options->private_key, 64 << 10);
+      if (!pem) return pem.error();
+      if (!key) return key.error();
+      body["certificate_pem"] = *pem;
+      body["private_key_pem"] = *key;
+    } else {
+      auto secret = ask_secret("Client secret", options->secret_stdin);
+      if (!secret) return secret.error();
+      body["client_secret"] = secret->reveal();
+    }
+    if (!options->cloud.empty()) body["cloud"] = options->cloud;
     if (!options->authority.empty()) body["authority"] = options->authority;
     if (!options->graph_url.empty()) body["graph_url"] = options->graph_url;
     if (!options->server_ca.empty()) {
@@ -152,13 +164,23 @@ void add_credentials(CLI::App& app, Context& context) {
       if (!pem) return pem.error();
       body["ca_pem"] = *pem;
     }
-    return create(context, "credentials", body, [](const json::value& answer) { fmt::print("Credential {} is kept.\n", field(answer, "id")); });
+    return create(context, "credentials", body, [&](const json::value& answer) {
+      fmt::print("Credential {} is kept.\n", field(answer, "id"));
+      if (!options->make_certificate) return;
+      const auto& certificate = answer.at("certificate");
+      fmt::print("{}Upload this certificate (thumbprint {}) in Entra: App registrations, Certificates & secrets. Then: kopial credential check {}\n",
+                 field(certificate, "certificate_pem"), field(certificate, "thumbprint"), field(answer, "id"));
+    });
   });
   add_tenant_option(*made, context);
   made->add_option("--name", options->name);
   made->add_option("--directory-id", options->directory, "The directory (tenant) id of Entra")->required();
   made->add_option("--client-id", options->client, "The application's id")->required();
   made->add_flag("--secret-stdin", options->secret_stdin, "Read the secret from standard input");
+  auto* own = made->add_option("--certificate-file", options->certificate, "A certificate that the application knows, in PEM form, instead of a secret");
+  made->add_option("--private-key-file", options->private_key, "Its key")->needs(own);
+  made->add_flag("--make-certificate", options->make_certificate, "Make a key here and show the certificate to upload, instead of a secret")->excludes(own);
+  made->add_option("--cloud", options->cloud, "Microsoft's cloud")->check(CLI::IsMember({"global", "us_government", "us_government_dod", "china"}));
   made->add_option("--authority", options->authority, "Instead of Microsoft's own");
   made->add_option("--graph-url", options->graph_url, "Instead of Microsoft's own");
   made->add_option("--server-ca-file", options->server_ca, "To trust for these addresses");

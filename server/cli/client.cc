@@ -92,6 +92,15 @@ Result<json::value> Client::post(const std::string& path, const json::value& bod
   return parsed(send(std::move(request)));
 }
 
+Result<json::value> Client::patch(const std::string& path, const json::value& body) const {
+  HttpRequest request;
+  request.method = "PATCH";
+  request.url = path;
+  request.headers.emplace_back("Content-Type", "application/json");
+  request.body = json::serialize(body);
+  return parsed(send(std::move(request)));
+}
+
 Result<json::value> Client::remove(const std::string& path) const {
   HttpRequest request;
   request.method = "DELETE";

@@ -33,6 +33,7 @@ class Client {
   // The answer's JSON; null for an answer without body. A problem of the server is an Error with its own code, detail and request id.
   Result<boost::json::value> get(const std::string& path, const Query& query = {}) const;
   Result<boost::json::value> post(const std::string& path, const boost::json::value& body) const;
+  Result<boost::json::value> patch(const std::string& path, const boost::json::value& body) const;
   Result<boost::json::value> remove(const std::string& path) const;
   // Sends and answers bytes as they are.
   Result<boost::json::value> post_message(const std::string& path, const Query& query, Bytes message) const;

@@ -39,6 +39,7 @@ void add_session(CLI::App& app, Context& context);         // login, logout
 void add_administration(CLI::App& app, Context& context);  // tenant, user, archive, credential, audit
 void add_people(CLI::App& app, Context& context);         // directory, grant
 void add_runs(CLI::App& app, Context& context);            // profile
+void add_source(CLI::App& app, Context& context);          // credential check, profile preview, report, archive restore; after the groups
 void add_import(CLI::App& app, Context& context);          // import
 void add_mail(CLI::App& app, Context& context);            // search, show, raw
 void add_care(CLI::App& app, Context& context);            // erase, scrub, backup, restore

@@ -19,6 +19,7 @@ int main(int argc, char** argv) {
   cli::add_administration(app, context);
   cli::add_people(app, context);
   cli::add_runs(app, context);
+  cli::add_source(app, context);
   cli::add_import(app, context);
   cli::add_mail(app, context);
   cli::add_care(app, context);

@@ -150,4 +150,17 @@ Result<bool> admit_by_grant(Caller& caller, Need need, Tenants& tenants, const s
   return true;
 }
 
+Result<void> check_restore(const Caller& caller, const Archive& from, const std::string& mailbox_id) {
+  if (!caller.tenant) return Error{ErrorCode::denied, "system administrators manage tenants and do not look inside them"};
+  const bool to_its_own = !from.source_mailbox.empty() && from.source_mailbox == mailbox_id;
+  if (to_its_own && caller.has(Role::administrator)) return {};
+  auto readable = readable_archives(caller);
+  if (!readable) return readable.error();
+  const bool reads = readable->contains(from.id);
+  if (!to_its_own && !(reads && caller.has(Role::compliance_officer))) {
+    return Error{ErrorCode::denied, "mail goes back into the mailbox it came from; into another one only a compliance officer may put it"};
+  }
+  return reads ? Result<void>() : Error{ErrorCode::denied, "only an administrator, and whoever may read an archive, may restore from it"};
+}
+
 }  // namespace kopial

@@ -68,4 +68,9 @@ Result<MessageAccess> check_message(const Caller& caller, Serial serial);
 // Otherwise nothing changes, and check_need denies. True when he was let in; that is then noted in the tenant's audit log.
 Result<bool> admit_by_grant(Caller& caller, Need need, Tenants& tenants, const std::string& slug);
 
+// Whether the caller may put mail of `from` back into the source's mailbox `mailbox_id`. Into the mailbox that the archive was made from:
+// administrators (who do not get to read it by that), and whoever may read all of the archive. Into another one: compliance officers who
+// may read it.
+Result<void> check_restore(const Caller& caller, const Archive& from, const std::string& mailbox_id);
+
 }  // namespace kopial

@@ -12,7 +12,7 @@ import { Identity } from './lib/identity.mjs';
 import { loadOrganisation } from './lib/organisation.mjs';
 import { Traffic } from './lib/traffic.mjs';
 
-const bodyBytesMax = 1 << 20;
+const bodyBytesMax = 4 << 20;  // As Graph has it: more goes through an upload session.
 
 function certificate(given) {
   if (given.certificate) return { ca: given.certificate, cert: readFileSync(given.certificate), key: readFileSync(given['private-key']) };
@@ -27,6 +27,7 @@ function kindOf(path) {
   if (path.endsWith('/token')) return 'token';
   if (path.endsWith('/$value')) return 'value';
   if (path.endsWith('/messages/delta')) return 'message_delta';
+  if (/\/mailFolders\/[^/]+\/messages$/u.test(path)) return 'list';
   if (path.includes('/mailFolders')) return 'folders';
   if (path.includes('/messages')) return 'messages';
   return path.includes('/users') ? 'users' : 'other';
@@ -56,7 +57,7 @@ export async function start({ listen = '127.0.0.1:0', adminListen = '127.0.0.1:0
   const identityAnswer = (request, path, body) => {
     const [, directory, ...rest] = path.split('/');
     const what = rest.join('/');
-    if (what === 'oauth2/v2.0/token' && request.method === 'POST') return identity.token(decodeURIComponent(directory), new URLSearchParams(body.toString()));
+    if (what === 'oauth2/v2.0/token' && request.method === 'POST') return identity.token(decodeURIComponent(directory), new URLSearchParams(body.toString()), origin);
     if (what === 'v2.0/.well-known/openid-configuration') return { status: 200, body: identity.discovery(origin) };
     if (what === 'discovery/v2.0/keys') return { status: 200, body: identity.jwks() };
     return { status: 404, body: { error: 'not_found' } };
@@ -85,15 +86,17 @@ export async function start({ listen = '127.0.0.1:0', adminListen = '127.0.0.1:0
 
   const handle = async (request, response) => {
     const [path, search = ''] = request.url.split('?');
-    const user = /^\/v1\.0\/users\/([^/]+)\/./u.exec(path)?.[1];
-    const mailbox = user ? (organisation.user(decodeURIComponent(user))?.id ?? null) : null;
+    const user = /^\/(?:v1\.0|beta)\/users\/([^/]+)\/./u.exec(path)?.[1];
+    const mailbox = user ? organisation.budget(decodeURIComponent(user)) : null;
     const crowded = traffic.enter(mailbox, kindOf(path), request.socket);
     let left = false;
     const leave = () => { if (!left) traffic.leave(mailbox); left = true; };
     response.once('close', leave);
     response.once('finish', leave);
     const body = await readBody(request);
-    if (!path.startsWith('/v1.0/')) return send(response, identityAnswer(request, path, body));
+    if (path.startsWith('/upload/')) return send(response, graph.upload(path.slice('/upload/'.length), request.headers, body));
+    const [, version] = /^\/(v1\.0|beta)\//u.exec(path) ?? [];
+    if (!version) return send(response, identityAnswer(request, path, body));
     if (!identity.accepts(request.headers.authorization)) {
       return send(response, { status: 401, headers: { 'WWW-Authenticate': 'Bearer realm=""' }, body: { error: { code: 'InvalidAuthenticationToken', message: 'Access token is empty, expired or not valid.' } } });
     }
@@ -102,7 +105,9 @@ export async function start({ listen = '127.0.0.1:0', adminListen = '127.0.0.1:0
       traffic.stats.throttled += 1;
       return send(response, { status: 429, headers: { 'Retry-After': '1' }, body: { error: { code: 'ApplicationThrottled', message: 'Application is over its MailboxConcurrency limit.' } } });
     }
-    const good = () => graph.answer({ method: request.method, path: path.slice('/v1.0'.length), query: new URLSearchParams(search), prefer: request.headers.prefer ?? '', body: body.length ? JSON.parse(body) : null, origin });
+    const plain = (request.headers['content-type'] ?? '').startsWith('text/plain');
+    const good = () => graph.answer({ method: request.method, version, path: path.slice(version.length + 1), query: new URLSearchParams(search), prefer: request.headers.prefer ?? '', ifMatch: request.headers['if-match'],
+      body: !body.length ? null : plain ? { mime: Buffer.from(body.toString('latin1'), 'base64') } : JSON.parse(body), origin });
     const rule = traffic.fault(`${request.method} ${request.url}`);
     return rule ? broken(response, mailbox, rule, good) : send(response, good());
   };
@@ -119,7 +124,7 @@ export async function start({ listen = '127.0.0.1:0', adminListen = '127.0.0.1:0
   origin = `https://127.0.0.1:${await open(server, listen)}`;
   const adminUrl = `http://127.0.0.1:${await open(admin, adminListen)}`;
   return {
-    ready: { url: origin, admin_url: adminUrl, ca_file: tls.ca, directory_id: organisation.directoryId, client_id: organisation.clientId, client_secret: organisation.clientSecret, pid: process.pid },
+    ready: { url: origin, admin_url: adminUrl, ca_file: tls.ca, directory_id: organisation.directoryId, client_id: organisation.clientId, client_secret: organisation.clientSecret, display_name: organisation.displayName, pid: process.pid },
     stop: () => { for (const one of [server, admin]) { one.close(); one.closeAllConnections(); } },
   };
 }

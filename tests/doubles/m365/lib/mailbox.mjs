@@ -6,6 +6,8 @@ import { createHash, randomBytes } from 'node:crypto';
 
 export const wellKnown = { Inbox: 'inbox', 'Sent Items': 'sentitems', Drafts: 'drafts', 'Junk Email': 'junkemail', 'Deleted Items': 'deleteditems', Outbox: 'outbox', Archive: 'archive' };
 
+export const recoverable = { Deletions: 'recoverableitemsdeletions', Purges: 'recoverableitemspurges', Versions: 'recoverableitemsversions', DiscoveryHolds: 'recoverableitemsdiscoveryholds' };
+
 const newId = (prefix) => `${prefix}${randomBytes(33).toString('base64url')}=`;
 const changeKey = () => randomBytes(9).toString('base64');
 
@@ -17,10 +19,14 @@ export class Mailbox {
     this.folderLog = [];
     this.root = this.#addFolder({ name: 'Top of Information Store', parent: null });
     for (const name of Object.keys(wellKnown)) this.folder(name);
+    this.epoch = 0;  // of its sync states
+    // Recoverable Items lie beside the tree: in no delta, and below no folder that is listed.
+    this.recoverable = this.#addFolder({ name: 'Recoverable Items', parent: null });
+    for (const name of Object.keys(recoverable)) this.#addFolder({ name, parent: this.recoverable.id, beside: true });
   }
 
-  #addFolder({ name, parent, hidden = false, search = false }) {
-    const folder = { id: newId('AQMk'), name, parent, hidden, search, log: [], count: 0, number: 0 };
+  #addFolder({ name, parent, hidden = false, search = false, beside = false }) {
+    const folder = { id: newId('AQMk'), name, parent, hidden, search, beside, log: [], count: 0, number: 0 };
     this.folders.set(folder.id, folder);
     this.#folderChanged(folder);
     return folder;
@@ -28,7 +34,7 @@ export class Mailbox {
 
   #folderChanged(folder) {
     folder.number = ++this.number;
-    if (folder.parent !== null) this.folderLog.push({ number: folder.number, id: folder.id });
+    if (folder.parent !== null && !folder.beside) this.folderLog.push({ number: folder.number, id: folder.id });
   }
 
   // The folder with that path below the top; made when it is not there.
@@ -46,6 +52,9 @@ export class Mailbox {
 
   find(idOrName) {
     if (idOrName.toLowerCase() === 'msgfolderroot') return this.root;
+    if (idOrName.toLowerCase() === 'recoverableitemsroot') return this.recoverable;
+    const beside = Object.keys(recoverable).find((key) => recoverable[key] === idOrName.toLowerCase());
+    if (beside) return this.children(this.recoverable.id).find((one) => one.name === beside);
     const name = Object.keys(wellKnown).find((key) => wellKnown[key] === idOrName.toLowerCase());
     return name ? this.children(this.root.id).find((one) => one.name === name) : this.folders.get(idOrName);
   }
@@ -53,6 +62,7 @@ export class Mailbox {
   path(folder) {
     const names = [];
     for (let at = folder; at && at.parent !== null; at = this.folders.get(at.parent)) names.unshift(at.name);
+    if (folder.beside) names.unshift(this.recoverable.name);
     return names.join('/');
   }
 
@@ -77,11 +87,11 @@ export class Mailbox {
   }
 
   // `content` gives the message's bytes; it is called anew for each reader.
-  add(folder, content, { received = new Date(), isRead = true, id = newId('AAMk') } = {}) {
-    const message = { id, folder: folder.id, content, received, isRead, isDraft: folder.name === 'Drafts', changeKey: changeKey(), number: 0 };
+  add(folder, content, { received = new Date(), isRead = true, id = newId('AAMk'), hidden = false, ...more } = {}) {
+    const message = { id, folder: folder.id, content, received, isRead, isDraft: folder.name === 'Drafts', changeKey: changeKey(), number: 0, ...more };
     this.messages.set(id, message);
     folder.count += 1;
-    message.number = this.#changed(folder, id);
+    if (!hidden) message.number = this.#changed(folder, id);  // Else no delta ever tells it.
     return message;
   }
 
@@ -95,13 +105,25 @@ export class Mailbox {
 
   // A moved message gets a new id, as default ids do.
   move(id, folder) {
-    const { content, received, isRead } = this.messages.get(id);
+    const { id: _, folder: __, changeKey: ___, number: ____, isDraft: _____, ...kept } = this.messages.get(id);
     this.remove(id);
-    return this.add(folder, content, { received, isRead });
+    return this.add(folder, kept.content, kept);
   }
 
-  change(message, { isRead }) {
+  // Another data centre: no sync state is known any more, and, when wanted, each message has another id.
+  migrate(newIds) {
+    this.epoch += 1;
+    if (!newIds) return;
+    for (const message of [...this.messages.values()]) {
+      const { id: _, folder, changeKey: __, number: ___, ...kept } = message;
+      this.remove(message.id);
+      this.add(this.folders.get(folder), kept.content, kept);
+    }
+  }
+
+  change(message, { isRead, flag }) {
     if (isRead !== undefined) message.isRead = isRead;
+    if (flag !== undefined) message.flagged = flag.flagStatus === 'flagged';
     message.changeKey = changeKey();
     message.number = this.#changed(this.folders.get(message.folder), message.id);
   }

@@ -75,7 +75,23 @@ export function loadOrganisation(folder, synthetic) {
     users,
     user(idOrUpn) {
       const wanted = idOrUpn.toLowerCase();
-      return users.find((one) => one.id === wanted || one.userPrincipalName.toLowerCase() === wanted);
+      return users.find((one) => !one.removed && (one.id === wanted || one.userPrincipalName.toLowerCase() === wanted));
+    },
+    // {user, mailbox} of a user's name or of a "MBX:" id, which is the only name an in-place archive has.
+    mailbox(name) {
+      const guid = /^MBX:([^@]+)@(.+)$/iu.exec(name);
+      if (!guid) {
+        const user = this.user(name);
+        return user && { user, mailbox: user.mailbox };
+      }
+      const user = users.find((one) => !one.removed && [one.id, one.archive?.id].includes(guid[1].toLowerCase()));
+      return user && { user, mailbox: user.archive?.id === guid[1].toLowerCase() ? user.archive.mailbox : user.mailbox };
+    },
+    // Whose limits a request counts against: a mailbox and its archive are two.
+    budget(name) { return this.mailbox(name)?.mailbox ?? null; },
+    archiveOf(user) {
+      user.archive ??= { id: uuidOf(`archive/${user.id}`), mailbox: new Mailbox() };
+      return user.archive;
     },
   };
 }

@@ -1,10 +1,11 @@
 // Microsoft's own clients against the double: if they are content, it speaks the protocol. NODE_EXTRA_CA_CERTS names its certificate.
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
+import { X509Certificate, createHash } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { ConfidentialClientApplication } from '@azure/msal-node';
 import { BatchRequestContent, Client, PageIterator, ResponseType } from '@microsoft/microsoft-graph-client';
 import { start } from '../server.mjs';
+import { makeCertificate } from '../test/certificate.mjs';
 
 const anna = 'anna.kranich@orgelbau-kranich.example';
 let double, application, graph;
@@ -39,6 +40,18 @@ async function allDelta(link) {
 
 test('a wrong secret is refused with the code administrators know', async () => {
   await assert.rejects(signIn('wrong').acquireTokenByClientCredential({ scopes: ['https://graph.microsoft.com/.default'] }), /7000215/u);
+});
+
+test("a certificate signs in as Microsoft's own library signs, and an unknown one does not", async () => {
+  const { key: privateKey, pem: certificate } = makeCertificate();
+  const { url, directory_id: directory, client_id: clientId } = double.ready;
+  const thumbprintSha256 = new X509Certificate(certificate).fingerprint256.replaceAll(':', '');
+  const ask = () => new ConfidentialClientApplication({ auth: { clientId, clientCertificate: { thumbprintSha256, privateKey }, authority: `${url}/${directory}`, knownAuthorities: [new URL(url).host] } })
+    .acquireTokenByClientCredential({ scopes: ['https://graph.microsoft.com/.default'] });
+  await assert.rejects(ask(), /700027/u);
+  await admin('POST', '/certificates', certificate);
+  assert.ok((await ask()).accessToken);
+  assert.deepEqual((await admin('GET', '/assertions')).at(-1), { alg: 'PS256', header: 'x5t#S256' });
 });
 
 test('users, folders and pages', async () => {

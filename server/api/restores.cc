@@ -96,13 +96,15 @@ http::Response create(const ApiCall& call) {
   if (wanted->mailbox.empty()) return fail(call, {ErrorCode::invalid, "'mailbox' is missing: this archive was made from none"});
   auto target = call.services.runs.restores().target(call.tenant(), wanted->profile, wanted->mailbox);
   if (!target) return fail(call, target.error());
-  if (auto allowed = check_restore(call.caller, **archive, target->id); !allowed) return fail(call, allowed.error());
+  auto caller = call.caller;
+  if (!purpose->empty()) caller.purpose = *purpose;
+  if (auto allowed = check_restore(caller, **archive, target->id); !allowed) return fail(call, allowed.error());
   if (auto placed = check_placed(call.tenant(), *wanted); !placed) return fail(call, placed.error());
   // What is put back can be read there: it is on record before it begins.
   const auto what = wanted->messages.empty() ? "folder '" + *wanted->archive_folder + "'" : std::to_string(wanted->messages.size()) + " messages";
   auto noted = append_audit(call.tenant(), {call.services.clock.now(), call.caller.user_id, call.caller.username, "mail.restore",
                                             what + " of archive " + std::to_string(to_number(wanted->from)) + " into " + (target->upn.empty() ? target->id : target->upn),
-                                            *purpose, call.request.remote_address, call.request.request_id});
+                                            caller.purpose, call.request.remote_address, call.request.request_id});
   if (!noted) return fail(call, noted.error());
   auto begun = call.services.runs.restores().start(call.caller.tenant, *wanted, *target);
   return begun ? json_answer(202, view(*begun)) : fail(call, begun.error());

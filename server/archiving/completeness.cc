@@ -59,7 +59,7 @@ Result<void> keep_statement(const ReconcileContext& context, const CompletenessS
   // The text is kept as it was hashed: serialising it anew may differ.
   const auto record = json::serialize(json::object{{"statement", text}, {"digest", digest}, {"profile", context.profile.id}, {"mailbox", context.mailbox.id},
                                                    {"ended_at", format_rfc3339(detail.ended_at)}});
-  // The audit log is append-only and part of the evidence: a statement that is changed later no longer has a digest in it.
+  // The audit log is only ever appended to: a statement that is changed later no longer has its digest in it.
   auto noted = append_audit(context.tenant, {context.clock.now(), "", "kopial", "completeness.statement", digest, context.mailbox.upn, "", ""});
   if (!noted) return noted;
   return context.tenant.store().records().write({{std::string(kAll), key + "/" + format_rfc3339(detail.ended_at), record, std::nullopt},
@@ -94,7 +94,7 @@ Result<StatementPage> latest_statements(Tenant& tenant, const std::string& profi
       const auto& facts = statement.get_object();
       if (!profile.empty() && facts.at("profile").as_string() != profile) continue;
       if (!mailbox.empty() && facts.at("mailbox").as_string() != mailbox && facts.at("upn").as_string() != mailbox) continue;
-      page.items.push_back({{"statement", statement}, {"signed_text", object.at("statement")}, {"digest", object.at("digest")}});
+      page.items.push_back({{"statement", statement}, {"text", object.at("statement")}, {"digest", object.at("digest")}});
       if (page.items.size() == limit) {
         page.next = at;
         return page;

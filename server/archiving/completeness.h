@@ -25,7 +25,7 @@ struct StatementDetail {
 Result<void> keep_statement(const ReconcileContext& context, const CompletenessStatement& statement, const StatementDetail& detail);
 
 // The newest statement of each mailbox, of one profile or of all ("" = all), after `after` (a mailbox's key) in the order they were first
-// made. Each is an object: the signed text under "statement", its SHA-256 under "digest".
+// made. Each is an object: "statement", "text" (the same as it was hashed), and "digest" (SHA-256 of the text).
 struct StatementPage {
   boost::json::array items;
   std::string next;  // "" at the end

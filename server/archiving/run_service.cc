@@ -371,6 +371,8 @@ class Service final : public RunService {
     run.change([&](RunView& one) {
       one.state = state;
       one.error = error;
+      one.paused = false;
+      one.blocked_until.reset();
       one.ended_at = environment_.clock.now();
     });
     save(run);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every number of the project, as ratios measured in one run on this machine.
-#   tests/bench/run.sh [import] [graph] [ews] [search] [size] [store]      all when none is named
+#   tests/bench/run.sh [import] [graph] [latency] [steady] [ews] [search] [size] [store]      all when none is named
 #
 # KOPIAL_BENCH_MESSAGES (10000), KOPIAL_BENCH_SEARCH_MESSAGES (100000) and KOPIAL_BENCH_ROUNDS (3) scale it, and of `store`
 # KOPIAL_BENCH_DELIVERIES (4000), KOPIAL_BENCH_MANY (200000) and KOPIAL_BENCH_LARGE_MIB (200); README.md has the full lengths. The work folder is
@@ -8,7 +8,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/../../packaging/lib/common.sh"
 source "$root/packaging/lib/daemon.sh"
 
-wanted=${*:-import graph ews search size store}  # and `people`, which needs slapd and takes some minutes
+wanted=${*:-import graph latency steady ews search size store}  # and `people`, which needs slapd and takes some minutes
 messages=${KOPIAL_BENCH_MESSAGES:-10000} search_messages=${KOPIAL_BENCH_SEARCH_MESSAGES:-100000} rounds=${KOPIAL_BENCH_ROUNDS:-3}
 install_packages "${build_packages[@]}" notmuch libnotmuch-dev zstd
 provide_node
@@ -17,7 +17,7 @@ if [ -n "${KOPIAL_BENCH_FOLDER:-}" ]; then work=$KOPIAL_BENCH_FOLDER; mkdir -p "
 clean_up() { stop_all; [ -n "${KOPIAL_BENCH_FOLDER:-}" ] || rm -rf "$work"; }
 trap clean_up EXIT
 targets=()
-[[ " $wanted " =~ \ (import|graph|ews|search|size)\  ]] && targets+=(kopiald kopial kopial_generate kopial_search_bench)
+[[ " $wanted " =~ \ (import|graph|latency|steady|ews|search|size)\  ]] && targets+=(kopiald kopial kopial_generate kopial_search_bench)
 [[ " $wanted " =~ \ store\  ]] && targets+=(kopial_generate kopial_store_bench)
 build_targets "${targets[@]}"
 
@@ -107,6 +107,59 @@ bench_graph() {
   KOPIAL_TOKEN=$admin_token "$build/bin/kopial" profile run "$profile" --tenant bench >>"$work/run.log" || die "the second run failed"
   b=$(seconds)
   printf 'graph, second run with nothing new: %.1f s; %s messages in the archive\n' "$(awk -v a="$a" -v b="$b" 'BEGIN{print b-a}')" "$total"
+  stop_all
+}
+
+# start_double JSON: the Microsoft 365 double with mail made by rule; sets $double and $double_admin.
+start_double() {
+  rm -f "$work/double.json"
+  node "$root/tests/doubles/m365/server.mjs" --listen 127.0.0.1:0 --ready-file "$work/double.json" --synthetic "$1" >"$work/double.log" 2>&1 &
+  pids+=($!)
+  until [ -s "$work/double.json" ]; do sleep 0.1; done
+  double=$(cat "$work/double.json")
+  double_admin=$(jq -r .admin_url <<<"$double")
+}
+admin() { curl --silent --fail -X "$1" --data-binary "${3:-}" "$double_admin$2"; }
+profile_run() { # PROFILE: seconds it took
+  local a b
+  a=$(seconds)
+  KOPIAL_TOKEN=$admin_token "$build/bin/kopial" profile run "$1" --tenant bench >"$work/run.log" || { tail -5 "$work/run.log" >&2; die "the run failed"; }
+  b=$(seconds)
+  awk -v a="$a" -v b="$b" 'BEGIN{printf "%.2f", b-a}'
+}
+
+# What latency costs: every request is answered 50 ms late, and the service allows four at once in a mailbox.
+bench_latency() {
+  local mailboxes=20 each=${KOPIAL_BENCH_LATENCY_MESSAGES:-300} parallel=4 profile took requests
+  fresh_daemon "$work/data"
+  start_double "{\"mailboxes\":$mailboxes,\"messages\":$each,\"folders\":4,\"mean_bytes\":${KOPIAL_BENCH_LATENCY_BYTES:-76800},\"seed\":1}"
+  profile=$(add_double_profile bench)
+  api PATCH "/tenants/bench/profiles/$profile" "{\"parallel\":$parallel,\"schedule\":{},\"reconcile_every\":null}" >/dev/null
+  admin POST /delay '{"milliseconds":50}' >/dev/null
+  admin POST /stats/reset >/dev/null
+  took=$(profile_run "$profile")
+  requests=$(admin GET /stats | jq .requests)
+  awk -v n=$((mailboxes * each)) -v r="$requests" -v t="$took" -v p=$parallel 'BEGIN{limit=r*0.05/(4*p);
+    printf "latency: %d messages, %d requests of 50 ms, %d mailboxes at once, four requests in each: %.1f s, where %.1f s is the limit: %.0f %% of it; %.0f messages/s\n", n, r, p, t, limit, 100*limit/t, n/t}'
+  stop_all
+}
+
+# Nothing new in many mailboxes: what a look at each of them costs.
+bench_steady() {
+  local mailboxes=${KOPIAL_BENCH_STEADY_MAILBOXES:-1000} profile took stats before after ticks
+  fresh_daemon "$work/data"
+  start_double "{\"mailboxes\":$mailboxes,\"messages\":3,\"folders\":3,\"mean_bytes\":2000,\"seed\":1}"
+  profile=$(add_double_profile bench)
+  api PATCH "/tenants/bench/profiles/$profile" '{"parallel":8,"schedule":{},"reconcile_every":null}' >/dev/null
+  profile_run "$profile" >/dev/null
+  admin POST /stats/reset >/dev/null
+  ticks=$(getconf CLK_TCK)
+  before=$(awk '{print $14+$15}' "/proc/$daemon_pid/stat")
+  took=$(profile_run "$profile")
+  after=$(awk '{print $14+$15}' "/proc/$daemon_pid/stat")
+  stats=$(admin GET /stats)
+  awk -v m="$mailboxes" -v r="$(jq .requests <<<"$stats")" -v d="$(jq '.by_kind.message_delta' <<<"$stats")" -v t="$took" -v c=$((after - before)) -v k="$ticks" \
+    'BEGIN{printf "steady: %d mailboxes with nothing new: %.1f requests each, of which %.1f are one for each folder; %.1f s, %.1f CPU seconds: %.2f %% of a core every 15 minutes\n", m, r/m, d/m, t, c/k, 100*c/k/900}'
   stop_all
 }
 

@@ -139,7 +139,7 @@ test('reconciliation finds each of 100 messages that no delta tells of', async (
   const made = await statement(id);
   assert.equal(made.found_by_comparison, 100);
   assert.equal(made.at_source, made.archived + made.quarantined);
-  const [{ signed_text: text, digest }] = (await call(200, 'GET', `reports/completeness?profile=${id}`)).items;
+  const [{ text, digest }] = (await call(200, 'GET', `reports/completeness?profile=${id}`)).items;
   assert.equal(sha256(text), digest);
   assert.ok((await call(200, 'GET', 'audit?limit=1000')).items.some((one) => one.action === 'completeness.statement' && one.object === digest));
 });

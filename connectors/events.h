@@ -29,6 +29,8 @@ struct SourceMailbox {
 
 // The folder of an owner's archive that the mail of his in-place archive mailbox goes below.
 inline constexpr std::string_view kInPlaceArchive = "In-Place Archive";
+// The folder above what its owner has deleted, and the source still keeps.
+inline constexpr std::string_view kRecoverableItems = "Recoverable Items";
 
 struct SourceItem {
   std::string id;          // opaque and case-sensitive

@@ -15,6 +15,9 @@ struct RestoreItem {
   BytesView raw;
   Time received;
   bool unread = false;
+  // Names this putting back of this message, for good: it is written into the item, where a repetition finds it. Letters, digits, '-', '_', '/'.
+  std::string marker;
+  bool again = false;  // a former attempt may have got through: that is looked for first
 };
 struct Restored {
   std::string item;               // the source's id of the new item
@@ -32,8 +35,8 @@ class SourceActions {
   // To the folder with that path, made when it is not there. The item's new id; "" when the source does not say it.
   virtual Result<std::string> move(const SourceMailbox& mailbox, const SourceItem& item, const std::string& folder, std::stop_token stop) = 0;
 
-  // Not idempotent: asked twice, there are two items. Fails with invalid (the source cannot take this message; the reason is said),
-  // denied, too_large, cancelled, unavailable.
+  // Whole or not at all, and once: whatever an attempt without an answer has left behind is found by the marker, and taken for done or
+  // taken away. Fails with invalid (the source cannot take this message; the reason is said), denied, too_large, cancelled, unavailable.
   virtual Result<Restored> restore(const SourceMailbox& mailbox, const RestoreItem& item, std::stop_token stop) = 0;
 };
 

@@ -6,6 +6,6 @@ add_library(kopial_connectors STATIC
   graph/actions.cc graph/application_check.cc graph/connector.cc graph/cursors.cc graph/folder_pull.cc graph/folder_tree.cc graph/item_fetch.cc graph/mailbox_listing.cc
   graph/mailbox_pull.cc graph/service.cc
   http/client.cc http/host_list.cc http/kerberos.cc http/request_gate.cc http/retry.cc http/url.cc
-  oauth/client_certificate.cc oauth/client_credentials.cc oauth/openid.cc)
+  mailbox_folders.cc oauth/client_certificate.cc oauth/client_credentials.cc oauth/openid.cc)
 target_link_libraries(kopial_connectors PUBLIC kopial_base PRIVATE kopial_mail kopial_crypto CURL::libcurl Boost::json PkgConfig::LIBXML2 PkgConfig::KRB5 PkgConfig::LDAP PkgConfig::CJOSE)
 kopial_target(kopial_connectors)

@@ -62,6 +62,7 @@ class Daemon final : public App {
     add_profile_routes(api_);
     add_completeness_routes(api_);
     add_restore_routes(api_);
+    add_journal_routes(api_);
     add_import_routes(api_);
     add_search_routes(api_);
     add_message_routes(api_);

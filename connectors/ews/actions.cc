@@ -4,24 +4,16 @@
 
 #include <algorithm>
 
+#include "connectors/ews/folder_tree.h"
 #include "connectors/ews/requests.h"
+#include "connectors/http/retry.h"
+#include "connectors/mailbox_folders.h"
 
 namespace kopial::ews {
 namespace {
 
 constexpr std::size_t kDepthMax = 300;  // of Exchange
-
-std::vector<std::string> names_of(const std::string& path) {
-  std::vector<std::string> names;
-  for (std::size_t at = 0; at <= path.size();) {
-    const auto end = std::min(path.find('/', at), path.size());
-    std::string name = path.substr(at, end - at);
-    for (auto escaped = name.find("%2F"); escaped != std::string::npos; escaped = name.find("%2F")) name.replace(escaped, 3, "/");
-    if (!name.empty()) names.push_back(std::move(name));
-    at = end + 1;
-  }
-  return names;
-}
+constexpr int kRestoreAttempts = 5;
 
 std::string created_id(const Message& message, std::string_view list, std::string_view id) {
   const auto* items = message.node.child(list);
@@ -32,10 +24,10 @@ std::string created_id(const Message& message, std::string_view list, std::strin
 
 }  // namespace
 
-Result<Message> Actions::ask(const SourceMailbox& mailbox, std::string body, std::stop_token stop) {
+Result<Message> Actions::ask(const SourceMailbox& mailbox, std::string body, std::stop_token stop, bool once) {
   auto target = target_(mailbox, stop);
   if (!target) return target.error();
-  auto answer = service_.call(*target, {.body = std::move(body), .timeout = std::chrono::minutes(10)}, stop);
+  auto answer = service_.call(*target, {.body = std::move(body), .timeout = std::chrono::minutes(10), .once = once}, stop);
   if (!answer) return answer.error();
   return std::move(answer->messages.front());
 }
@@ -78,7 +70,15 @@ Result<std::string> Actions::move(const SourceMailbox& mailbox, const SourceItem
 }
 
 Result<std::string> Actions::folder(const SourceMailbox& mailbox, const std::string& path, std::stop_token stop) {
-  const auto names = names_of(path);
+  if (is_distinguished(path)) {
+    const auto named = folder_by_name(path, service_.options().impersonate ? "" : mailbox.mail);
+    auto message = ask(mailbox, get_folders({&named, 1}), stop);
+    if (!message) return message.error();
+    if (!message->ok()) return message->error();
+    auto id = created_id(*message, "Folders", "FolderId");
+    return id.empty() ? Result<std::string>(Error{ErrorCode::not_found, "the mailbox has no folder " + path}) : Result<std::string>(std::move(id));
+  }
+  const auto names = names_of_path(path);
   if (names.empty() || names.size() > kDepthMax) return Error{ErrorCode::invalid, "'" + path.substr(0, 200) + "' is no folder to put mail into"};
   const std::lock_guard lock(creating_);
   auto tree = tree_(mailbox, false, stop);
@@ -118,16 +118,44 @@ Result<std::string> Actions::folder(const SourceMailbox& mailbox, const std::str
   return parent;
 }
 
+Result<std::string> Actions::find_restored(const SourceMailbox& mailbox, const std::string& folder, const std::string& marker, std::stop_token stop) {
+  auto message = ask(mailbox, find_marked(folder, marker), stop);
+  if (!message) return message.error();
+  if (!message->ok()) return message->error();
+  const auto* root = message->node.child("RootFolder");
+  const auto* items = root == nullptr ? nullptr : root->child("Items");
+  if (items == nullptr || items->children.empty()) return std::string();
+  const auto* id = items->children.front().child("ItemId");
+  return id == nullptr ? std::string() : id->attribute("Id");
+}
+
 Result<Restored> Actions::restore(const SourceMailbox& mailbox, const RestoreItem& item, std::stop_token stop) {
   auto to = folder(mailbox, item.folder, stop);
   if (!to) return to.error();
-  const NewItem wanted{.mime = item.raw, .received = item.received, .sent = item.received, .unread = item.unread};
-  auto message = ask(mailbox, create_items(*to, {&wanted, 1}), stop);
-  if (!message) return message.error();
-  if (!message->ok()) return message->error();
+  const NewItem wanted{.mime = item.raw, .received = item.received, .sent = item.received, .unread = item.unread, .marker = item.marker};
   Restored restored;
-  restored.item = created_id(*message, "Items", "ItemId");
-  if (restored.item.empty()) return Error{ErrorCode::unavailable, "Exchange did not say what became of the message"};
+  if (item.again) {
+    auto there = find_restored(mailbox, *to, item.marker, stop);
+    if (!there) return there.error();
+    restored.item = *there;
+  }
+  for (int attempt = 1; restored.item.empty(); ++attempt) {
+    auto message = ask(mailbox, create_items(*to, {&wanted, 1}), stop, true);
+    if (message && message->ok()) {
+      restored.item = created_id(*message, "Items", "ItemId");
+      if (restored.item.empty()) return Error{ErrorCode::unavailable, "Exchange did not say what became of the message"};
+      break;
+    }
+    const Error error = message ? message->error() : message.error();
+    if (error.code != ErrorCode::unavailable && error.code != ErrorCode::timeout) return error;
+    // Whether it was made is not known: had it been, asking again would leave two.
+    auto there = find_restored(mailbox, *to, item.marker, stop);
+    if (!there) return there.error();
+    restored.item = *there;
+    if (!restored.item.empty()) break;
+    if (attempt >= kRestoreAttempts) return error;
+    if (!service_.clock().wait_for(backoff(attempt, 0.5), stop)) return Error{ErrorCode::cancelled, "stopped while putting a message back"};
+  }
   // Exchange takes the message apart and makes it anew at each download.
   restored.lost = {"the exact bytes: Exchange writes boundaries and encodings anew", "the item's former id, flags and categories"};
   return restored;

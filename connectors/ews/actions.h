@@ -20,7 +20,9 @@ class Actions final : public SourceActions {
   Result<Restored> restore(const SourceMailbox& mailbox, const RestoreItem& item, std::stop_token stop) override;
 
  private:
-  Result<Message> ask(const SourceMailbox& mailbox, std::string body, std::stop_token stop);
+  Result<Message> ask(const SourceMailbox& mailbox, std::string body, std::stop_token stop, bool once = false);
+  // The id of the item that carries the marker; "" when there is none.
+  Result<std::string> find_restored(const SourceMailbox& mailbox, const std::string& folder, const std::string& marker, std::stop_token stop);
   // The item with the change key it has now; nullopt when it is gone, conflict when that is another one than was judged.
   Result<bool> is_unchanged(const SourceMailbox& mailbox, const SourceItem& item, std::stop_token stop);
   Result<std::string> folder(const SourceMailbox& mailbox, const std::string& path, std::stop_token stop);  // its id

@@ -15,6 +15,8 @@
 namespace kopial {
 namespace {
 
+constexpr std::size_t kTreesKept = 64;
+
 class Connector final : public Source {
  public:
   Connector(ExchangeAccount account, EwsOptions options, HttpClient& http, Clock& clock) : service_(std::move(account), std::move(options), http, clock),
@@ -97,7 +99,8 @@ class Connector final : public Source {
     auto archive = mailbox;
     archive.id = id;
     archive.part_of = mailbox.id;
-    archive.folder_prefix = "In-Place Archive";
+    archive.display_name += " (in-place archive)";
+    archive.folder_prefix = kInPlaceArchive;
     found.push_back(std::move(archive));
     return found;
   }
@@ -105,7 +108,7 @@ class Connector final : public Source {
   Result<PullReport> pull(const SourceMailbox& mailbox, EventSink& sink, const PullOptions& options, std::stop_token stop) override {
     auto at = target(mailbox.mail, stop);
     if (!at) return at.error();
-    return ews::pull_mailbox(service_, *at, !mailbox.part_of.empty(), sink, options, stop);
+    return ews::pull_mailbox(service_, *at, mailbox, sink, options, stop);
   }
 
   Result<ListReport> list(const SourceMailbox& mailbox, ListingSink& sink, std::stop_token stop) override {
@@ -152,15 +155,22 @@ class Connector final : public Source {
   // Read once, and again when that is asked for.
   Result<std::shared_ptr<const ews::KnownTree>> tree(const SourceMailbox& mailbox, bool anew, std::stop_token stop) {
     if (!anew) {
-      if (auto known = trees_.with([&](auto& all) { return all[mailbox.id]; })) return known;
+      const auto known = trees_.with([&](const auto& all) {
+        const auto found = all.find(mailbox.id);
+        return found == all.end() ? std::shared_ptr<const ews::KnownTree>() : found->second;
+      });
+      if (known) return known;
     }
     auto at = target(mailbox.mail, stop);
     if (!at) return at.error();
     std::atomic<std::uint64_t> requests = 0;
-    auto read = ews::read_tree({service_, *at, stop, requests, !mailbox.part_of.empty()});
+    auto read = ews::read_tree({service_, *at, stop, requests, !mailbox.part_of.empty()}, mailbox.folder_prefix);
     if (!read) return read.error();
     auto kept = std::make_shared<const ews::KnownTree>(*std::move(read));
-    trees_.with([&](auto& all) { all[mailbox.id] = kept; });
+    trees_.with([&](auto& all) {
+      if (all.size() >= kTreesKept) all.clear();
+      all[mailbox.id] = kept;
+    });
     return kept;
   }
 

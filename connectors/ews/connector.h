@@ -33,6 +33,7 @@ struct EwsOptions {
   std::chrono::seconds retry_wait_max{600};
   int attempts_max = 8;
   bool impersonate = true;         // false: the account has FullAccess to each mailbox
+  bool unread = true;              // false: mail is taken once it has been read
   bool recoverable_items = false;  // below the path "Recoverable Items"
   std::vector<std::string> exclude_folders;  // distinguished names ("junkemail") or paths; children included
   std::vector<std::string> include_folders;  // empty: all

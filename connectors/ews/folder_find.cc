@@ -4,6 +4,7 @@
 
 #include "connectors/ews/item_pages.h"
 #include "connectors/ews/requests.h"
+#include "connectors/mailbox_folders.h"
 
 namespace kopial::ews {
 namespace {
@@ -32,6 +33,7 @@ Result<void> FolderFind::run() {
     if (cursor_.finished) context_.sink.expected(page->items.size());
     for (auto& listed : page->items) {
       if (!in_period(context_.service.options(), listed.item.received)) continue;
+      if (listed.item.unread && !context_.service.options().unread) continue;  // Reading it changes its time of modification.
       if (taken = fetcher.take(std::move(listed)); !taken) break;
     }
     auto arrived = fetcher.finish(cursor_.missing);

@@ -2,27 +2,16 @@
 
 #include <fmt/format.h>
 
-#include "connectors/ews/requests.h"
+#include <algorithm>
+#include <span>
+
+#include "connectors/mailbox_folders.h"
 
 namespace kopial::ews {
 namespace {
 constexpr std::size_t kMissingMax = 1000;
-constexpr std::size_t kArchivedPage = 1000;
+constexpr std::size_t kAskedAtOnce = 100;
 }  // namespace
-
-Result<void> close_items(EventSink& sink, const std::string& folder, const std::set<std::string>* still_listed) {
-  std::string after;
-  while (true) {
-    auto items = sink.archived(folder, after, kArchivedPage);
-    if (!items) return items.error();
-    for (const auto& item : *items) {
-      if (still_listed != nullptr && still_listed->contains(item)) continue;
-      if (auto done = sink.vanished(item, folder); !done) return done;
-    }
-    if (items->size() < kArchivedPage) return {};
-    after = items->back();
-  }
-}
 
 bool in_period(const EwsOptions& options, Time received) {
   return (!options.since || received >= *options.since) && (!options.until || received < *options.until);
@@ -129,6 +118,7 @@ bool FolderSync::backfill_is_over() const {
 Result<void> FolderSync::take_page(const Message& page, Fetcher& fetcher) {
   const auto* changes = page.node.child("Changes");
   if (changes == nullptr) return {};
+  std::vector<ItemRef> now_read;
   if (cursor_.finished) context_.sink.expected(changes->children.size());
   for (const auto& change : changes->children) {
     if (change.name == "Delete") {
@@ -140,14 +130,38 @@ Result<void> FolderSync::take_page(const Message& page, Fetcher& fetcher) {
       if (auto done = context_.sink.vanished(item, path_); !done) return done;
       continue;
     }
-    // A ReadFlagChange says nothing of the bytes.
+    if (change.name == "ReadFlagChange") {  // Says nothing of the bytes, but mail may have waited for it.
+      const auto* id = change.child("ItemId");
+      if (id != nullptr && !context_.service.options().unread && change.child_text("IsRead") == "true") now_read.push_back({id->attribute("Id"), ""});
+      continue;
+    }
     if ((change.name != "Create" && change.name != "Update") || change.children.empty()) continue;
-    auto listed = read_listed(change.children.front(), path_, context_.service.clock().now());
-    if (listed.item.id.empty()) continue;
-    if (listing_everything_) listed_.insert(listed.item.id);
-    if (!oldest_ || listed.item.received < *oldest_) oldest_ = listed.item.received;
-    if (!in_period(context_.service.options(), listed.item.received)) continue;
-    if (auto done = fetcher.take(std::move(listed)); !done) return done;
+    if (auto done = take_item(change.children.front(), fetcher); !done) return done;
+  }
+  return take_read(now_read, fetcher);
+}
+
+Result<void> FolderSync::take_item(const Node& node, Fetcher& fetcher) {
+  auto listed = read_listed(node, path_, context_.service.clock().now());
+  if (listed.item.id.empty()) return {};
+  if (listing_everything_) listed_.insert(listed.item.id);
+  if (!oldest_ || listed.item.received < *oldest_) oldest_ = listed.item.received;
+  if (!in_period(context_.service.options(), listed.item.received)) return {};
+  if (listed.item.unread && !context_.service.options().unread) return {};
+  return fetcher.take(std::move(listed));
+}
+
+// A change of the flag comes with nothing else, so what is needed to judge the items is asked for.
+Result<void> FolderSync::take_read(const std::vector<ItemRef>& items, Fetcher& fetcher) {
+  for (std::size_t at = 0; at < items.size(); at += kAskedAtOnce) {
+    const auto some = std::span(items).subspan(at, std::min(kAskedAtOnce, items.size() - at));
+    auto answer = context_.call(get_items(some, Shape::listed));
+    if (!answer) return answer.error();
+    for (const auto& message : answer->messages) {
+      const auto* found = message.ok() ? message.node.child("Items") : nullptr;
+      if (found == nullptr || found->children.empty()) continue;  // Gone since; the next round says so.
+      if (auto done = take_item(found->children.front(), fetcher); !done) return done;
+    }
   }
   return {};
 }

@@ -4,11 +4,9 @@
 #include <set>
 
 #include "connectors/ews/fetcher.h"
+#include "connectors/ews/requests.h"
 
 namespace kopial::ews {
-
-// All archived items of a folder that is gone at the source, or that the source's full listing no longer has.
-Result<void> close_items(EventSink& sink, const std::string& folder, const std::set<std::string>* still_listed);
 
 bool in_period(const EwsOptions& options, Time received);
 
@@ -27,6 +25,8 @@ class FolderSync {
   Result<void> start_over();
   bool backfill_is_over() const;
   Result<void> take_page(const Message& page, Fetcher& fetcher);
+  Result<void> take_item(const Node& node, Fetcher& fetcher);
+  Result<void> take_read(const std::vector<ItemRef>& items, Fetcher& fetcher);
 
   PullContext& context_;
   const std::string id_, path_;

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "connectors/ews/requests.h"
+#include "connectors/mailbox_folders.h"
 
 namespace kopial::ews {
 namespace {
@@ -21,7 +22,7 @@ constexpr std::string_view kArchiveTop = "archivemsgfolderroot", kArchiveRecover
 constexpr std::string_view kNames[] = {"inbox", "drafts", "sentitems", "outbox", "deleteditems", "junkemail", "syncissues", "conflicts", "localfailures",
                                        "serverfailures", "conversationhistory", "journal", "notes", "tasks", "contacts", "calendar", "voicemail"};
 
-std::string prefix_of(std::string_view root) { return root == kRecoverable || root == kArchiveRecoverable ? "Recoverable Items" : ""; }
+std::string prefix_of(std::string_view root) { return std::string(root == kRecoverable || root == kArchiveRecoverable ? kRecoverableItems : ""); }
 
 std::uint64_t number(const std::string& text) {
   std::uint64_t value = 0;
@@ -76,8 +77,7 @@ class Refresh {
     std::vector<std::string> names = roots;
     for (const auto* wanted : {&asker_.service.options().exclude_folders, &asker_.service.options().include_folders}) {
       for (const auto& name : *wanted) {
-        const bool known = std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
-        if (known && !asker_.in_archive && std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+        if (is_distinguished(name) && !asker_.in_archive && std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
       }
     }
     const bool all_known = std::all_of(names.begin(), names.end(), [&](const auto& name) { return tree_.well_known.contains(name); });
@@ -160,17 +160,7 @@ class Refresh {
   std::vector<std::string>& findings_;
 };
 
-bool lies_in(const std::string& path, const std::string& folder) {
-  return path == folder || (path.size() > folder.size() && path.starts_with(folder) && path[folder.size()] == '/');
-}
-
 }  // namespace
-
-std::string path_name(const std::string& name) {
-  std::string out;
-  for (const char c : name) out += c == '/' ? std::string("%2F") : std::string(1, c);
-  return out.empty() ? "%20" : out;
-}
 
 std::map<std::string, std::string> folder_paths(const TreeCursor& tree) {
   std::map<std::string, std::string> paths;
@@ -189,6 +179,12 @@ std::map<std::string, std::string> folder_paths(const TreeCursor& tree) {
   return paths;
 }
 
+bool is_distinguished(const std::string& name) { return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames); }
+
+bool holds_mail(const Folder& folder) {
+  return !folder.virtual_folder && (folder.kind.empty() || folder.kind.starts_with("IPF.Note") || folder.kind == "IPF");
+}
+
 std::set<std::string> chosen_folders(const TreeCursor& tree, const std::map<std::string, std::string>& paths, const EwsOptions& options) {
   const auto named = [&](const std::vector<std::string>& names) {
     std::vector<std::string> out;  // paths
@@ -203,16 +199,10 @@ std::set<std::string> chosen_folders(const TreeCursor& tree, const std::map<std:
     return out;
   };
   const auto excluded = named(options.exclude_folders), included = named(options.include_folders);
-  const auto in_any = [](const std::string& path, const std::vector<std::string>& folders) {
-    return std::any_of(folders.begin(), folders.end(), [&](const std::string& folder) { return lies_in(path, folder); });
-  };
   std::set<std::string> chosen;
   for (const auto& [id, folder] : tree.folders) {
     const auto& path = paths.at(id);
-    if (folder.virtual_folder || in_any(path, excluded)) continue;
-    if (!folder.kind.empty() && !folder.kind.starts_with("IPF.Note") && folder.kind != "IPF") continue;
-    if (!included.empty() && !in_any(path, included)) continue;
-    chosen.insert(id);
+    if (holds_mail(folder) && is_chosen(path, excluded, included)) chosen.insert(id);
   }
   return chosen;
 }

@@ -21,16 +21,18 @@ struct Asker {
   }
 };
 
-// The folder's name as one piece of a path: a '/' inside is "%2F".
-std::string path_name(const std::string& name);
-
 // Paths of all folders, by id: names joined by '/', below "Recoverable Items" for that tree. A folder whose
 // parent is not known lies at the top; a ring of parents, which no honest server sends, is cut.
 std::map<std::string, std::string> folder_paths(const TreeCursor& tree);
 
+// Whether there can be mail in it: no search folder, no calendar, no contacts.
+bool holds_mail(const Folder& folder);
 // Ids of the folders to archive: folders of mail, no search folders, nothing excluded by distinguished name or path (children included),
 // and when something is included, only that.
 std::set<std::string> chosen_folders(const TreeCursor& tree, const std::map<std::string, std::string>& paths, const EwsOptions& options);
+
+// Whether Exchange has a folder of that name in each mailbox, whatever people call it.
+bool is_distinguished(const std::string& name);
 
 // Brings `tree` up to date: one request for each tree when nothing has changed. A finding is added when a sync state was lost.
 // Fails with not_found or denied when the mailbox cannot be read at all.

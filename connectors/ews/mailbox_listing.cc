@@ -3,21 +3,27 @@
 #include "connectors/ews/folder_sync.h"
 #include "connectors/ews/item_pages.h"
 #include "connectors/ews/requests.h"
+#include "connectors/mailbox_folders.h"
 
 namespace kopial::ews {
 
-Result<KnownTree> read_tree(const Asker& asker) {
+Result<KnownTree> read_tree(const Asker& asker, const std::string& prefix) {
   TreeCursor tree;
   std::vector<std::string> findings;
   if (auto done = refresh_tree(asker, tree, findings); !done) return done.error();
   KnownTree known;
-  known.paths = folder_paths(tree);
-  known.chosen = chosen_folders(tree, known.paths, asker.service.options());
+  const auto paths = folder_paths(tree);
+  known.chosen = chosen_folders(tree, paths, asker.service.options());
+  known.paths = below(prefix, paths);
+  for (const auto& [id, folder] : tree.folders) {
+    if (holds_mail(folder) && !known.chosen.contains(id)) known.left_out.push_back(known.paths.at(id));
+  }
   return known;
 }
 
 Result<ListReport> list_mailbox(const Asker& asker, const KnownTree& tree, ListingSink& sink) {
   ListReport report;
+  report.left_out = tree.left_out;
   const auto now = asker.service.clock().now();
   for (const auto& id : tree.chosen) {
     const auto& path = tree.paths.at(id);

@@ -8,10 +8,11 @@ namespace kopial::ews {
 
 // The folders of a mailbox as last read, so that single questions do not read the whole tree anew.
 struct KnownTree {
-  std::map<std::string, std::string> paths;  // id -> path
-  std::set<std::string> chosen;
+  std::map<std::string, std::string> paths;  // id -> path, as the archive has it
+  std::set<std::string> chosen;              // ids of those that are archived
+  std::vector<std::string> left_out;         // paths of the others that hold mail
 };
-Result<KnownTree> read_tree(const Asker& asker);
+Result<KnownTree> read_tree(const Asker& asker, const std::string& prefix);
 
 Result<ListReport> list_mailbox(const Asker& asker, const KnownTree& tree, ListingSink& sink);
 

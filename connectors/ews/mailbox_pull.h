@@ -6,6 +6,6 @@
 
 namespace kopial::ews {
 
-Result<PullReport> pull_mailbox(Service& service, const Target& target, bool in_archive, EventSink& sink, const PullOptions& options, std::stop_token stop);
+Result<PullReport> pull_mailbox(Service& service, const Target& target, const SourceMailbox& mailbox, EventSink& sink, const PullOptions& options, std::stop_token stop);
 
 }  // namespace kopial::ews

@@ -9,6 +9,7 @@
 #include "connectors/ews/folder_find.h"
 #include "connectors/ews/mailbox_listing.h"
 #include "connectors/ews/requests.h"
+#include "connectors/mailbox_folders.h"
 #include "storage/base/encoding.h"
 
 namespace kopial {
@@ -23,10 +24,6 @@ struct PublicFolder {
   std::string content;  // GUID of the mailbox that holds its items; "" = not told
   bool has_children = false;
 };
-
-bool lies_in(const std::string& path, const std::string& folder) {
-  return path == folder || (path.size() > folder.size() && path.starts_with(folder) && path[folder.size()] == '/');
-}
 
 class PublicFolderSource final : public Source {
  public:
@@ -107,12 +104,9 @@ class PublicFolderSource final : public Source {
   }
 
   bool is_chosen(const PublicFolder& folder) const {
-    const auto in_any = [&](const std::vector<std::string>& paths) {
-      return std::any_of(paths.begin(), paths.end(), [&](const std::string& path) { return lies_in(folder.path, path); });
-    };
     if (!folder.kind.empty() && !folder.kind.starts_with("IPF.Note") && !folder.kind.starts_with("IPF.Post")) return false;
     const auto& options = service_.options();
-    return !in_any(options.exclude_folders) && (options.include_folders.empty() || in_any(options.include_folders));
+    return kopial::is_chosen(folder.path, options.exclude_folders, options.include_folders);
   }
 
   // Where the tree is asked for. Without Autodiscover the server's own default is taken, which is right where there is one such mailbox.
@@ -198,7 +192,7 @@ class PublicFolderSource final : public Source {
     PublicFolder folder;
     if (const auto* id = node.child("FolderId")) folder.id = id->attribute("Id");
     folder.kind = node.child_text("FolderClass");
-    folder.path = (parent.empty() ? "" : parent + "/") + ews::path_name(node.child_text("DisplayName"));
+    folder.path = (parent.empty() ? "" : parent + "/") + path_name(node.child_text("DisplayName"));
     folder.has_children = node.child_text("ChildFolderCount") != "0";
     for (const auto& property : node.children) {
       if (property.name != "ExtendedProperty") continue;

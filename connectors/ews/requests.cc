@@ -50,6 +50,11 @@ void write_property(Writer& writer, const char* tag, const char* type, std::stri
   writer.element("t:Value", value).close();
 }
 
+// By it a message that was put back is found again.
+void write_marker(Writer& writer) {
+  writer.open("t:ExtendedFieldURI").attribute("PropertySetId", "6f1d2c0a-93f5-4c55-9b0e-7a4a5d2f8e31").attribute("PropertyName", "KopialRestore").attribute("PropertyType", "String").close();
+}
+
 }  // namespace
 
 FolderRef folder_by_id(std::string id) { return {std::move(id), "", ""}; }
@@ -170,9 +175,27 @@ std::string create_items(const std::string& folder, std::span<const NewItem> ite
     // PR_MESSAGE_FLAGS: read, and no draft; it can be set only now. Then the times of delivery and of sending.
     write_property(writer, "0x0E07", "Integer", item.unread ? "0" : "1");
     if (item.received) write_property(writer, "0x0E06", "SystemTime", format_rfc3339(*item.received));
+    if (!item.marker.empty()) {
+      writer.open("t:ExtendedProperty");
+      write_marker(writer);
+      writer.element("t:Value", item.marker).close();
+    }
     if (item.sent) write_property(writer, "0x0039", "SystemTime", format_rfc3339(*item.sent));
     writer.element("t:IsRead", item.unread ? "false" : "true").close();
   }
+  writer.close().close();
+  return writer.take();
+}
+
+std::string find_marked(const std::string& folder, const std::string& marker) {
+  Writer writer;
+  writer.open("m:FindItem").attribute("Traversal", "Shallow").open("m:ItemShape").element("t:BaseShape", "IdOnly").close();
+  writer.open("m:IndexedPageItemView").attribute("MaxEntriesReturned", "10").attribute("Offset", "0").attribute("BasePoint", "Beginning").close();
+  writer.open("m:Restriction").open("t:IsEqualTo");
+  write_marker(writer);
+  writer.open("t:FieldURIOrConstant").open("t:Constant").attribute("Value", marker).close().close().close().close();
+  writer.open("m:ParentFolderIds");
+  write_folder(writer, folder_by_id(folder));
   writer.close().close();
   return writer.take();
 }

@@ -39,7 +39,10 @@ struct NewItem {
   BytesView mime;
   std::optional<Time> received, sent;
   bool unread = false;
+  std::string marker;  // written into a property of our own; "" = none
 };
+// Items of the folder that carry the marker.
+std::string find_marked(const std::string& folder, const std::string& marker);
 std::string create_items(const std::string& folder, std::span<const NewItem> items);
 std::string searchable_mailboxes();
 std::string resolve_name(const std::string& address);

@@ -149,6 +149,7 @@ Result<HttpResponse> Service::send(const Target& target, const Call& call, const
   if (!target.public_folder_mailbox.empty()) request.headers.emplace_back("X-PublicFolderMailbox", target.public_folder_mailbox);
   if (!token.empty()) request.headers.emplace_back("Authorization", "Bearer " + std::string(token.reveal()));
   request.sign_in = sign_in_;
+  request.once = call.once;
   request.timeout = call.timeout;
   request.body_bytes_max = call.answer_bytes_max;
   return http_.send(request, stop);
@@ -268,7 +269,7 @@ Service::Round Service::read(Result<HttpResponse> response, const Target&) {
 }
 
 Result<Answer> Service::call(const Target& target, const Call& call, std::stop_token stop, std::atomic<std::uint64_t>* requests) {
-  const int attempts_max = call.attempts_max > 0 ? call.attempts_max : options_.attempts_max;
+  const int attempts_max = call.once ? 1 : call.attempts_max > 0 ? call.attempts_max : options_.attempts_max;
   int attempts = 0, busy = 0, refused = 0;
   while (true) {
     Secret token;

@@ -27,6 +27,7 @@ struct Call {
   std::uint64_t answer_bytes_max = 64ull << 20;
   std::chrono::milliseconds timeout{180'000};
   int attempts_max = 0;  // 0: as the options say
+  bool once = false;     // not repeated when it may have been carried out already: the failure is given instead
 };
 
 // What Exchange says about one of the things asked for.

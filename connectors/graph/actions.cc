@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include "connectors/graph/mailbox_pull.h"
+#include "connectors/http/retry.h"
 #include "connectors/http/url.h"
+#include "connectors/mailbox_folders.h"
 #include "storage/base/encoding.h"
 #include "storage/mail/message_view.h"
 #include "storage/mail/transfer.h"
@@ -17,30 +19,20 @@ constexpr std::uint64_t kAttachmentBytesMax = 150ull << 20;
 constexpr std::size_t kBodyBytesMax = 2'500'000;
 constexpr std::size_t kHeaderBytesMax = 64 << 10;
 constexpr std::size_t kFoldersKept = 10'000;
+constexpr int kRestoreAttempts = 5, kCleaningAttempts = 3;
+// A property of our own, by which a message that was put back is found again.
+constexpr std::string_view kMarker = "String {6f1d2c0a-93f5-4c55-9b0e-7a4a5d2f8e31} Name KopialRestore";
 constexpr std::string_view kRemade = "the header fields and MIME structure are Exchange's own now; the original bytes stay in the archive";
 
 // Of a refused change: somebody was faster, or the item is gone.
 Result<void> judge(const Result<Answer>& answer) {
   if (!answer) return answer.error();
-  if (answer->ok() || answer->status == 404) return {};
+  if (answer->ok() || answer->is_item_gone()) return {};
   if (answer->status == 412 || answer->status == 409) return Error{ErrorCode::conflict, "the item was changed meanwhile"};
   return answer->error();
 }
 
 std::string etag_of(const SourceItem& item) { return item.version.empty() ? "" : "W/\"" + item.version + "\""; }
-
-std::string unescaped(std::string_view name) {
-  std::string out;
-  for (std::size_t at = 0; at < name.size(); ++at) {
-    if (name.substr(at, 3) == "%2F") {
-      out += '/';
-      at += 2;
-    } else {
-      out += name[at];
-    }
-  }
-  return out;
-}
 
 json::array addresses(const std::vector<MailAddress>& all) {
   json::array out;
@@ -96,6 +88,7 @@ Composed compose(const RestoreItem& item, const Structure& structure, const Summ
   // PidTagTransportMessageHeaders: what mail programs show as the source of a message.
   const auto headers = top.header.of(item.raw).substr(0, kHeaderBytesMax);
   if (!headers.empty()) properties.push_back(property("String 0x007D", make_valid_utf8(headers)));
+  properties.push_back(property(kMarker, item.marker));
 
   auto& message = out.message;
   message = {{"subject", summary.subject},
@@ -171,14 +164,10 @@ Result<std::string> Actions::folder_id(const SourceMailbox& mailbox, const std::
   }
   if (id.empty()) {
     id = "msgfolderroot";
-    for (std::size_t at = 0; at <= path.size();) {
-      const auto end = std::min(path.find('/', at), path.size());
-      if (const auto name = unescaped(std::string_view(path).substr(at, end - at)); !name.empty()) {
-        auto child = child_folder(mailbox, id, name, stop);
-        if (!child) return child.error();
-        id = *child;
-      }
-      at = end + 1;
+    for (const auto& name : names_of_path(path)) {
+      auto child = child_folder(mailbox, id, name, stop);
+      if (!child) return child.error();
+      id = *child;
     }
     if (id == "msgfolderroot") return Error{ErrorCode::invalid, "a folder must be named"};
   }
@@ -192,14 +181,55 @@ Result<std::string> Actions::folder_id(const SourceMailbox& mailbox, const std::
 Result<Restored> Actions::restore(const SourceMailbox& mailbox, const RestoreItem& item, std::stop_token stop) {
   auto folder = folder_id(mailbox, item.folder, stop);
   if (!folder) return folder.error();
+  if (item.again) {
+    if (auto done = remove_marked(mailbox, *folder, item.marker, 0, stop); !done) return done.error();
+  }
+  for (int attempt = 1;; ++attempt) {
+    bool left_behind = false;
+    auto done = put_back(mailbox, *folder, item, left_behind, stop);
+    if (done) return done;
+    const auto& error = done.error();
+    // Half a message looks like a whole one, and one that nobody was told of would be there twice.
+    if (left_behind) {
+      if (auto removed = remove_marked(mailbox, *folder, item.marker, kCleaningAttempts, {}); !removed) {
+        return error.with_context("a part of the message may have stayed in the mailbox (" + removed.error().message + ")");
+      }
+    }
+    const bool passing = error.code == ErrorCode::unavailable || error.code == ErrorCode::timeout;
+    if (!passing || attempt >= kRestoreAttempts) return error;
+    if (!service_.clock().wait_for(backoff(attempt, 0.5), stop)) return Error{ErrorCode::cancelled, "stopped while putting a message back"};
+  }
+}
+
+Result<void> Actions::remove_marked(const SourceMailbox& mailbox, const std::string& folder, const std::string& marker, int attempts_max, std::stop_token stop) {
+  const auto filter = fmt::format("singleValueExtendedProperties/Any(ep: ep/id eq '{}' and ep/value eq '{}')", kMarker, marker);
+  const auto url = fmt::format("{}/mailFolders/{}/messages?$filter={}&$select=id&$top=50", mailbox_url(service_, mailbox), percent_encode(folder), percent_encode(filter));
+  auto found = service_.call({.url = url, .mailbox = mailbox.id, .attempts_max = attempts_max}, stop);
+  if (!found) return found.error();
+  if (!found->ok()) return found->error();
+  const auto* listed = list(found->json, "value");
+  if (listed == nullptr) return {};
+  for (const auto& one : *listed) {
+    if (!one.is_object()) continue;
+    auto removed = service_.call({.url = mailbox_url(service_, mailbox) + "/messages/" + percent_encode(text(one.get_object(), "id")) + "/permanentDelete", .mailbox = mailbox.id,
+                                  .method = "POST", .attempts_max = attempts_max},
+                                 stop);
+    if (!removed) return removed.error();
+    if (!removed->ok() && !removed->is_item_gone()) return removed->error();
+  }
+  return {};
+}
+
+Result<Restored> Actions::put_back(const SourceMailbox& mailbox, const std::string& folder, const RestoreItem& item, bool& left_behind, std::stop_token stop) {
   const auto structure = scan(item.raw);
   const auto summary = summarize(item.raw, structure);
   const auto parts = classify(structure);
   auto composed = compose(item, structure, summary, parts);
 
-  auto made = service_.call({.url = mailbox_url(service_, mailbox) + "/mailFolders/" + percent_encode(*folder) + "/messages", .mailbox = mailbox.id, .method = "POST",
-                             .body = json::serialize(composed.message)},
+  auto made = service_.call({.url = mailbox_url(service_, mailbox) + "/mailFolders/" + percent_encode(folder) + "/messages", .mailbox = mailbox.id, .method = "POST",
+                             .body = json::serialize(composed.message), .once = true},
                             stop);
+  left_behind = !made || made->ok();  // Without an answer it may be there.
   if (!made) return made.error();
   if (!made->ok()) {
     folders_.with([](auto& all) { all.clear(); });  // The folder may have been deleted.
@@ -208,11 +238,6 @@ Result<Restored> Actions::restore(const SourceMailbox& mailbox, const RestoreIte
   Restored restored{text(made->json, "id"), std::move(composed.lost)};
   if (flag(made->json, "isDraft")) restored.lost.emplace_back("the mailbox shows it as a draft");
 
-  // A message that lacks an attachment must not stay behind: half a restore looks like a whole one.
-  const auto give_up = [&](const Error& error) {
-    (void)service_.call({.url = mailbox_url(service_, mailbox) + "/messages/" + percent_encode(restored.item) + "/permanentDelete", .mailbox = mailbox.id, .method = "POST"}, {});
-    return error;
-  };
   std::size_t number = 0;
   for (const auto index : parts.attachments) {
     const auto& entity = structure.entities[index];
@@ -226,11 +251,11 @@ Result<Restored> Actions::restore(const SourceMailbox& mailbox, const RestoreIte
       restored.lost.push_back(fmt::format("the attachment {}: it is larger than 150 MB", attachment.name));
       continue;
     }
-    if (auto done = attach(mailbox, restored.item, attachment, stop); !done) return give_up(done.error().with_context("attachment " + attachment.name));
+    if (auto done = attach(mailbox, restored.item, attachment, stop); !done) return done.error().with_context("attachment " + attachment.name);
   }
   if (composed.needs_original) {
     if (item.raw.size() > kAttachmentBytesMax) restored.lost.emplace_back("the original as an attachment: it is larger than 150 MB");
-    else if (auto done = attach(mailbox, restored.item, {"original.eml", "message/rfc822", "", false, Bytes(item.raw)}, stop); !done) return give_up(done.error());
+    else if (auto done = attach(mailbox, restored.item, {"original.eml", "message/rfc822", "", false, Bytes(item.raw)}, stop); !done) return done.error();
   }
   return restored;
 }
@@ -242,7 +267,7 @@ Result<void> Actions::attach(const SourceMailbox& mailbox, const std::string& it
   if (attachment.bytes.size() <= kInlineBytesMax) {
     facts["@odata.type"] = "#microsoft.graph.fileAttachment";
     facts["contentBytes"] = base64_encode(attachment.bytes);
-    auto answer = service_.call({.url = url, .mailbox = mailbox.id, .method = "POST", .body = json::serialize(facts)}, stop);
+    auto answer = service_.call({.url = url, .mailbox = mailbox.id, .method = "POST", .body = json::serialize(facts), .once = true}, stop);
     if (!answer) return answer.error();
     return answer->ok() ? Result<void>() : answer->error();
   }

@@ -30,6 +30,9 @@ class Actions final : public SourceActions {
   // The folder of that path or well-known name; made when it is not there.
   Result<std::string> folder_id(const SourceMailbox& mailbox, const std::string& path, std::stop_token stop);
   Result<std::string> child_folder(const SourceMailbox& mailbox, const std::string& parent, const std::string& name, std::stop_token stop);
+  // `left_behind`: something of it is, or may be, in the mailbox although it failed.
+  Result<Restored> put_back(const SourceMailbox& mailbox, const std::string& folder, const RestoreItem& item, bool& left_behind, std::stop_token stop);
+  Result<void> remove_marked(const SourceMailbox& mailbox, const std::string& folder, const std::string& marker, int attempts_max, std::stop_token stop);
   Result<void> attach(const SourceMailbox& mailbox, const std::string& item, const Attachment& attachment, std::stop_token stop);
 
   Service& service_;

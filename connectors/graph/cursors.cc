@@ -59,7 +59,7 @@ TreeCursor decode_tree_cursor(const std::string& text_of_cursor) {
 std::string encode(const FolderCursor& cursor) {
   json::array missing;
   for (const auto& item : cursor.missing) missing.push_back(json::array{json::string(item.id), json::string(item.received)});
-  return json::serialize(json::object{{"v", kVersion}, {"link", cursor.link}, {"done", cursor.finished}, {"missing", std::move(missing)}});
+  return json::serialize(json::object{{"v", kVersion}, {"link", cursor.link}, {"done", cursor.finished}, {"comparing", cursor.comparing}, {"missing", std::move(missing)}});
 }
 
 FolderCursor decode_folder_cursor(const std::string& text_of_cursor) {
@@ -68,6 +68,7 @@ FolderCursor decode_folder_cursor(const std::string& text_of_cursor) {
   if (!object) return cursor;
   cursor.link = text(*object, "link");
   cursor.finished = flag(*object, "done");
+  cursor.comparing = flag(*object, "comparing");
   if (const auto* missing = list(*object, "missing")) {
     for (const auto& value : *missing) {
       if (!value.is_array() || value.get_array().size() != 2) continue;

@@ -32,6 +32,7 @@ TreeCursor decode_tree_cursor(const std::string& text);
 struct FolderCursor {
   std::string link;                    // deltaLink, or the nextLink where an unfinished listing goes on
   bool finished = false;               // `link` is a deltaLink
+  bool comparing = false;              // the sync state was lost, and the listing that says what has vanished did not come to its end
   struct Missing {
     std::string id, received;          // RFC 3339
   };

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "connectors/http/url.h"
+#include "connectors/mailbox_folders.h"
 #include "storage/base/log.h"
 
 namespace kopial::graph {
@@ -12,23 +13,8 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::size_t kMissingMax = 1000;
-constexpr std::size_t kArchivedPage = 1000;
 
 }  // namespace
-
-Result<void> close_items(EventSink& sink, const std::string& folder, const std::set<std::string>* still_listed) {
-  std::string after;
-  while (true) {
-    auto items = sink.archived(folder, after, kArchivedPage);
-    if (!items) return items.error();
-    for (const auto& item : *items) {
-      if (still_listed != nullptr && still_listed->contains(item)) continue;
-      if (auto done = sink.vanished(item, folder); !done) return done;
-    }
-    if (items->size() < kArchivedPage) return {};
-    after = items->back();
-  }
-}
 
 std::string FolderPull::first_link() const {
   return context_.url + "/mailFolders/" + percent_encode(id_) + "/messages/delta?$select=" + std::string(kItemFields);
@@ -43,6 +29,7 @@ Result<void> FolderPull::run() {
   auto saved = context_.sink.cursor(id_);
   if (!saved) return saved.error();
   cursor_ = decode_folder_cursor(*saved);
+  listing_everything_ = cursor_.comparing;
   if (cursor_.link.empty()) cursor_.link = first_link();
   if (auto done = fetch_missing(); !done) return done;
   if (!cursor_.finished) {
@@ -71,6 +58,7 @@ Result<void> FolderPull::run() {
       if (auto done = close_items(context_.sink, path_, nullptr); !done) return done;
       return context_.sink.save_cursor(id_, "");
     }
+    if (page->is_mailbox_gone()) return page->error();
     if (!page->ok()) return leave_gap(page->error());
 
     Group group;
@@ -95,7 +83,10 @@ Result<void> FolderPull::run() {
     }
     cursor_.link = next.empty() ? delta : next;
     cursor_.finished = next.empty();
-    if (auto done = context_.sink.save_cursor(id_, encode(cursor_)); !done) return done;
+    if (cursor_.finished) cursor_.comparing = false;
+    auto kept = cursor_;
+    if (kept.comparing) kept.link.clear();  // Cut off here, the comparison begins again: only a whole listing says what has vanished.
+    if (auto done = context_.sink.save_cursor(id_, encode(kept)); !done) return done;
     if (pause) context_.unfinished = true;
     if (next.empty() || pause) return {};
     page = std::move(*following);
@@ -135,12 +126,14 @@ Result<void> FolderPull::take_recent() {
 }
 
 Result<void> FolderPull::start_over(const std::string& why) {
-  if (listing_everything_) return Error{ErrorCode::unavailable, fmt::format("folder {}: {} again and again", path_, why)};
+  if (restarted_) return Error{ErrorCode::unavailable, fmt::format("folder {}: {} again and again", path_, why)};
+  restarted_ = true;
   context_.find(fmt::format("folder {}: {}; the whole folder was listed again", path_, why));
   listing_everything_ = true;
   listed_.clear();
   cursor_.link = first_link();
   cursor_.finished = false;
+  cursor_.comparing = true;
   return {};
 }
 

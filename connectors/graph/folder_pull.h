@@ -31,9 +31,6 @@ struct PullContext {
   }
 };
 
-// All archived items of a folder that is gone at the source, or that the source's full listing no longer has.
-Result<void> close_items(EventSink& sink, const std::string& folder, const std::set<std::string>* still_listed);
-
 // Pulls what changed in the folder since its cursor. A page is given to the sink whole before the cursor behind it is saved, so a
 // pull that is cut off anywhere goes on there.
 class FolderPull {
@@ -68,6 +65,7 @@ class FolderPull {
   const std::string id_, path_;
   FolderCursor cursor_;
   bool listing_everything_ = false;   // after a reset: what is not listed has vanished
+  bool restarted_ = false;            // by a reset in this very pull
   std::set<std::string> listed_;
 };
 

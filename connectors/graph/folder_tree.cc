@@ -5,6 +5,7 @@
 #include <deque>
 
 #include "connectors/http/url.h"
+#include "connectors/mailbox_folders.h"
 
 namespace kopial::graph {
 namespace json = boost::json;
@@ -14,12 +15,6 @@ constexpr std::size_t kDepthMax = 400;  // Exchange allows 300.
 constexpr std::size_t kFoldersMax = 200'000;
 constexpr std::int64_t kHiddenEverySeconds = 24 * 3600;
 constexpr std::string_view kFields = "id,displayName,parentFolderId,isHidden,childFolderCount,totalItemCount";
-
-std::string escaped(const std::string& name) {
-  std::string out;
-  for (const char c : name) out += c == '/' ? std::string("%2F") : std::string(1, c);
-  return out.empty() ? "%20" : out;
-}
 
 bool is_search_folder(const json::object& folder) { return text(folder, "@odata.type").ends_with("mailSearchFolder"); }
 
@@ -174,7 +169,7 @@ class Refresh {
     }
     std::map<std::string, Folder> before;
     std::erase_if(tree_.folders, [&](const auto& entry) { return entry.second.beside && before.insert(entry).second; });
-    tree_.folders[*root] = {"Recoverable Items", tree_.root, true, false, 0, true};
+    tree_.folders[*root] = {std::string(kRecoverableItems), tree_.root, true, false, 0, true};
     std::string link = url_ + "/mailFolders/" + percent_encode(*root) + "/childFolders?includeHiddenFolders=true&$top=250&$select=" + std::string(kFields);
     while (!link.empty()) {
       auto answer = get(link, 0);
@@ -219,31 +214,21 @@ class Refresh {
   bool looked_everywhere_ = false;
 };
 
-bool lies_in(const std::string& path, const std::string& folder) {
-  return path == folder || (path.size() > folder.size() && path.starts_with(folder) && path[folder.size()] == '/');
-}
-
 }  // namespace
 
 std::map<std::string, std::string> folder_paths(const TreeCursor& tree) {
   std::map<std::string, std::string> paths;
   for (const auto& [id, folder] : tree.folders) {
-    std::string path = escaped(folder.name);
+    std::string path = path_name(folder.name);
     const auto* at = &folder;
     for (std::size_t depth = 0; depth < kDepthMax; ++depth) {
       const auto parent = tree.folders.find(at->parent);
       if (at->parent == tree.root || parent == tree.folders.end()) break;
       at = &parent->second;
-      path = escaped(at->name) + "/" + path;
+      path = path_name(at->name) + "/" + path;
     }
     paths[id] = std::move(path);
   }
-  return paths;
-}
-
-std::map<std::string, std::string> below(const std::string& prefix, std::map<std::string, std::string> paths) {
-  if (prefix.empty()) return paths;
-  for (auto& [id, path] : paths) path = prefix + "/" + path;
   return paths;
 }
 
@@ -261,15 +246,11 @@ std::set<std::string> chosen_folders(const TreeCursor& tree, const std::map<std:
     return out;
   };
   const auto excluded = named(options.exclude_folders), included = named(options.include_folders);
-  const auto in_any = [](const std::string& path, const std::vector<std::string>& folders) {
-    return std::any_of(folders.begin(), folders.end(), [&](const std::string& folder) { return lies_in(path, folder); });
-  };
   std::set<std::string> chosen;
   for (const auto& [id, folder] : tree.folders) {
     const auto& path = paths.at(id);
-    if (folder.virtual_folder || (folder.beside && !options.recoverable_items) || in_any(path, excluded)) continue;
-    if (!included.empty() && !in_any(path, included)) continue;
-    chosen.insert(id);
+    if (folder.virtual_folder || (folder.beside && !options.recoverable_items)) continue;
+    if (is_chosen(path, excluded, included)) chosen.insert(id);
   }
   return chosen;
 }

@@ -11,9 +11,6 @@ namespace kopial::graph {
 // Paths of all folders, by id: names joined by '/', a '/' inside a name as "%2F". A folder whose parent is not known lies at the
 // top; a ring of parents, which no honest service sends, is cut.
 std::map<std::string, std::string> folder_paths(const TreeCursor& tree);
-// The same as an archive has them: below the folder that a further mailbox of an owner goes into.
-std::map<std::string, std::string> below(const std::string& prefix, std::map<std::string, std::string> paths);
-
 // Ids of the folders to archive: no search folders, nothing excluded by well-known name or path (children included), and when
 // something is included, only that.
 std::set<std::string> chosen_folders(const TreeCursor& tree, const std::map<std::string, std::string>& paths, const GraphOptions& options);

@@ -44,7 +44,8 @@ Result<std::optional<Error>> fetch_item(const FetchContext& context, const Sourc
   const auto address = context.url + "/messages/" + percent_encode(item.id);
   auto answer = context.service.call({.url = address + "/$value", .mailbox = context.mailbox, .raw = true}, context.stop, context.requests);
   if (answer && answer->ok()) return done(context.sink.message(item, std::move(answer->body)));
-  if (answer && answer->status == 404) return done(context.sink.vanished(item.id, item.folder));  // Gone between the listing and now.
+  if (answer && answer->is_item_gone()) return done(context.sink.vanished(item.id, item.folder));  // Gone between the listing and now.
+  if (answer && answer->is_mailbox_gone()) return answer->error();
   if (answer && has_no_bytes(*answer)) {
     // What Graph tells about it is kept, so that somebody can see what is missing. Attachments may be what cannot be read.
     auto told = context.service.call({.url = address + "?$expand=attachments", .mailbox = context.mailbox}, context.stop, context.requests);

@@ -5,6 +5,7 @@
 #include "connectors/graph/folder_tree.h"
 #include "connectors/graph/mailbox_pull.h"
 #include "connectors/http/url.h"
+#include "connectors/mailbox_folders.h"
 
 namespace kopial::graph {
 namespace json = boost::json;
@@ -46,6 +47,7 @@ Result<ListReport> list_mailbox(Service& service, const SourceMailbox& mailbox, 
       auto page = service.call({.url = link, .mailbox = mailbox.id, .page_size = kPage, .page_in_url = true}, stop, &requests);
       if (!page) return page.error();
       if (!page->ok()) {
+        if (page->is_mailbox_gone()) return page->error();
         // A folder that is gone holds nothing; one that cannot be read is a gap.
         if (page->is_folder_gone()) {
           if (auto done = sink.page(path, {}, true); !done) return done.error();
@@ -77,7 +79,7 @@ Result<std::optional<SourceItem>> locate_item(Service& service, const SourceMail
   const auto url = mailbox_url(service, mailbox) + "/messages/" + percent_encode(id) + "?$select=" + std::string(kItemFields);
   auto answer = service.call({.url = url, .mailbox = mailbox.id}, stop);
   if (!answer) return answer.error();
-  if (answer->status == 404 && !answer->has_code({"MailboxNotEnabledForRESTAPI"})) return std::optional<SourceItem>();
+  if (answer->is_item_gone()) return std::optional<SourceItem>();
   if (!answer->ok()) return answer->error();
   const auto folder = text(answer->json, "parentFolderId");
   auto item = read_item(answer->json, tree.chosen.contains(folder) ? tree.paths.at(folder) : "", service.clock().now());

@@ -98,6 +98,11 @@ bool Answer::is_folder_gone() const {
   return (status == 400 || status == 404) && has_code({"ErrorSyncFolderNotFound", "ErrorFolderNotFound", "ErrorItemNotFound", "itemNotFound"});
 }
 
+bool Answer::is_item_gone() const { return status == 404 && has_code({"ErrorItemNotFound", "itemNotFound"}); }
+bool Answer::is_mailbox_gone() const {
+  return status == 404 && has_code({"MailboxNotEnabledForRESTAPI", "Request_ResourceNotFound", "ResourceNotFound", "ErrorInvalidUser", "ErrorNonExistentMailbox"});
+}
+
 Error Answer::error() const {
   const auto said = fmt::format("Graph answered {}{}{}{}{}", status, code.empty() ? "" : " ", code, message.empty() ? "" : ": ", message);
   if (has_code({"MailboxNotEnabledForRESTAPI"})) {
@@ -134,6 +139,7 @@ Result<HttpResponse> Service::send(const Call& call, const Secret& token, std::s
   request.method = call.method;
   request.url = call.url;
   request.body = call.body;
+  request.once = call.once;
   request.headers = {{"Authorization", "Bearer " + std::string(token.reveal())}, {"Accept", call.raw ? "*/*" : "application/json"}};
   if (!call.body.empty()) request.headers.emplace_back("Content-Type", call.content_type);
   if (!call.if_match.empty()) request.headers.emplace_back("If-Match", call.if_match);
@@ -201,7 +207,8 @@ Result<Answer> Service::call(const Call& call, std::stop_token stop, std::atomic
         }
       }
     }
-    if (attempts >= options_.attempts_max || throttled >= kThrottledMax) return last;
+    const auto attempts_max = call.once ? 1 : call.attempts_max > 0 ? call.attempts_max : options_.attempts_max;
+    if (attempts >= attempts_max || throttled >= kThrottledMax) return last;
     spdlog::debug("graph: repeating a request ({})", last.message);
     if (wait.count() > 0 && !clock_.wait_for(wait, stop)) return Error{ErrorCode::cancelled, "stopped while waiting to ask Graph again"};
   }
@@ -217,18 +224,20 @@ Result<void> Service::upload(const std::string& url, BytesView bytes, const std:
     request.body = Bytes(bytes.substr(at, size));
     request.headers = {{"Content-Type", "application/octet-stream"}, {"Content-Range", fmt::format("bytes {}-{}/{}", at, at + size - 1, bytes.size())}};
     for (int attempt = 1;; ++attempt) {
-      auto permit = gate_.enter(mailbox, stop);
-      if (!permit) return permit.error();
-      auto response = http_.send(request, stop);
-      if (response && response->status >= 200 && response->status < 300) break;
-      const Error error = response ? read_error(*response).error() : response.error();
-      const bool passing = response ? is_transient(response->status) : error.code == ErrorCode::unavailable || error.code == ErrorCode::timeout;
-      if (!passing || attempt >= options_.attempts_max) return error.with_context("sending an attachment");
       auto wait = next_backoff(attempt);
-      if (response) {
-        const auto after = read_retry_after(response->header("retry-after").value_or(""), response->header("date").value_or(""), clock_.now());
-        if (after) wait = std::min<std::chrono::milliseconds>(*after, options_.retry_wait_max);
-        gate_.pause(mailbox, wait);
+      {
+        auto permit = gate_.enter(mailbox, stop);
+        if (!permit) return permit.error();
+        auto response = http_.send(request, stop);
+        if (response && response->status >= 200 && response->status < 300) break;
+        const Error error = response ? read_error(*response).error() : response.error();
+        const bool passing = response ? is_transient(response->status) : error.code == ErrorCode::unavailable || error.code == ErrorCode::timeout;
+        if (!passing || attempt >= options_.attempts_max) return error.with_context("sending an attachment");
+        if (response) {
+          const auto after = read_retry_after(response->header("retry-after").value_or(""), response->header("date").value_or(""), clock_.now());
+          if (after) wait = std::min<std::chrono::milliseconds>(*after, options_.retry_wait_max);
+          gate_.pause(mailbox, wait);  // Before the place is given back: nobody slips through.
+        }
       }
       if (!clock_.wait_for(wait, stop)) return Error{ErrorCode::cancelled, "stopped while sending an attachment"};
     }

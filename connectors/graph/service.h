@@ -26,6 +26,8 @@ struct Call {
   bool page_in_url = false;   // the page size stands as $top in the URL, as plain listings want it; else it is a preference
   std::string if_match;       // an ETag; "" = whatever state it is in
   std::string content_type = "application/json";
+  int attempts_max = 0;       // 0: as the options say
+  bool once = false;          // not repeated when it may have been carried out already: the failure is given instead
 };
 
 // A complete answer that repeating will not change.
@@ -39,6 +41,8 @@ struct Answer {
   // Delta tokens that are no longer good, in all their forms.
   bool is_sync_reset() const;
   bool is_folder_gone() const;
+  bool is_item_gone() const;     // there is no such item; any other 404 says less than that
+  bool is_mailbox_gone() const;  // no mailbox in Exchange Online, or no user of that id
   Error error() const;  // precondition: !ok()
 };
 
@@ -47,7 +51,7 @@ class Service {
  public:
   Service(const EntraApp& app, const GraphOptions& options, HttpClient& http, Clock& clock, std::optional<GraphShared> shared = std::nullopt);
 
-  // Fails with cancelled, unavailable (attempts used up), rate_limited (asked to wait longer than retry_wait_max), denied (signing
+  // Fails with cancelled, unavailable and timeout (attempts used up), rate_limited (asked to wait longer than retry_wait_max), denied (signing
   // in, or a link to another host), too_large.
   Result<Answer> call(const Call& call, std::stop_token stop, std::atomic<std::uint64_t>* requests = nullptr);
 

@@ -144,6 +144,7 @@ class CurlClient final : public HttpClient {
     set(CURLOPT_CONNECTTIMEOUT_MS, std::min<long>(30'000, static_cast<long>(request.timeout.count())));
     set(CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout.count()));
     set(CURLOPT_TCP_KEEPALIVE, 1L);
+    if (request.once) set(CURLOPT_FRESH_CONNECT, 1L);
     set(CURLOPT_USERAGENT, options_.user_agent.c_str());
     set(CURLOPT_HTTPHEADER, list);
     set(CURLOPT_ACCEPT_ENCODING, "gzip");

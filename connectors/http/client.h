@@ -34,6 +34,9 @@ struct HttpRequest {
   Bytes body;
   std::shared_ptr<const HttpSignIn> sign_in;  // null: the headers say who asks, or nobody does
   std::chrono::milliseconds timeout{120'000};   // of the whole exchange
+  // libcurl repeats by itself what it sent on a kept connection that then died without an answer, whether it was carried out or not. True: a
+  // new connection, on which it does not. (NTLM and Negotiate go on with a connection in any case.)
+  bool once = false;
   std::uint64_t body_bytes_max = 256ull << 20;  // of the answer: more is too_large
 };
 

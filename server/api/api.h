@@ -79,6 +79,7 @@ void add_credential_check_routes(Api& api);  // credentials/{k}/check
 void add_profile_routes(Api& api);      // profiles, runs, their events
 void add_completeness_routes(Api& api);  // reports/completeness
 void add_restore_routes(Api& api);     // restores
+void add_journal_routes(Api& api);     // messages/{m}/envelope
 void add_import_routes(Api& api);       // messages/import
 void add_search_routes(Api& api);       // search
 void add_message_routes(Api& api);      // messages, copies, attachments, quarantine

@@ -1,5 +1,6 @@
 // Credentials: secrets go in and never come out.
 #include <span>
+#include <tuple>
 
 #include "server/api/api.h"
 #include "server/api/json.h"
@@ -96,12 +97,17 @@ Result<void> read_secret(const json::object& body, const char* name, Secret& sec
 
 const std::initializer_list<std::string_view> kExchangeFields{"kind", "name", "ews_url", "autodiscover", "auth", "username", "password", "authority", "directory_id", "client_id", "client_secret", "ca_pem"};
 
-Result<void> read_exchange(const json::object& body, Credential& credential) {
+Result<void> read_exchange(const json::object& body, Credential& credential, bool is_new) {
   auto& exchange = credential.exchange;
+  const auto before = std::tuple(exchange.ews_url, exchange.autodiscover, exchange.authority);
   const Field fields[] = {{"name", &credential.name, 200},           {"ews_url", &exchange.ews_url, 500},           {"autodiscover", &exchange.autodiscover, 500},
                           {"username", &exchange.username, 300},     {"authority", &exchange.authority, 500},       {"directory_id", &exchange.directory_id, 200},
                           {"client_id", &exchange.client_id, 200},   {"ca_pem", &credential.ca_pem, 64 << 10}};
   if (auto done = read_fields(body, fields); !done) return done;
+  const bool moved = before != std::tuple(exchange.ews_url, exchange.autodiscover, exchange.authority);
+  if (!is_new && moved && !body.contains("password") && !body.contains("client_secret")) {
+    return Error{ErrorCode::invalid, "secrets are not sent to an address they were not entered for: with another address give 'password' or 'client_secret' again"};
+  }
   auto auth = optional_string(body, "auth", std::string(to_string(exchange.auth)), 20);
   if (!auth) return auth.error();
   const auto known = exchange_auth(*auth);
@@ -171,6 +177,7 @@ Result<void> read_proof(const json::object& body, Credential& credential, bool i
     if (!certificate) return certificate.error();
     app.certificate = *std::move(certificate);
     app.client_secret = {};
+    credential.secret_expires_at.reset();
   } else if (*make) {
     auto made = ClientCertificate::make("Kopial " + app.client_id, now, kCertificateDays);
     if (!made) return made.error();
@@ -204,7 +211,12 @@ Result<void> read(const json::object& body, Credential& credential, bool is_new,
       if (auto given = required_string(body, field); !given) return given.error();
     }
   }
+  const auto before = std::tuple(credential.app.authority, credential.app.graph_url, credential.exchange_url);
   if (auto done = read_addresses(body, credential, is_new); !done) return done;
+  const bool moved = before != std::tuple(credential.app.authority, credential.app.graph_url, credential.exchange_url);
+  if (!is_new && moved && !body.contains("client_secret") && !body.contains("certificate_pem")) {
+    return Error{ErrorCode::invalid, "secrets are not sent to an address they were not entered for: with another cloud or address give 'client_secret', or 'certificate_pem' and 'private_key_pem', again"};
+  }
   if (auto done = read_proof(body, credential, is_new, now); !done) return done;
   if (!credential.ca_pem.empty() && !read_certificate(credential.ca_pem)) return Error{ErrorCode::invalid, "'ca_pem' is not a certificate in PEM form"};
   if (credential.name.empty()) credential.name = credential.app.client_id;
@@ -225,7 +237,7 @@ http::Response create_exchange(const ApiCall& call) {
   Credential credential;
   credential.kind = "exchange";
   credential.created_at = call.services.clock.now();
-  if (auto done = read_exchange(*body, credential); !done) return fail(call, done.error());
+  if (auto done = read_exchange(*body, credential, true); !done) return fail(call, done.error());
   if (auto kept = note(call, "credential.create", credential.name); !kept) return fail(call, kept.error());
   auto made = create_credential(call.tenant(), std::move(credential));
   return made ? json_answer(201, view(*made)) : fail(call, made.error());
@@ -266,7 +278,7 @@ http::Response change_exchange(const ApiCall& call, Credential& credential) {
   auto body = read_object(call.request.body, kExchangeFields);
   if (!body) return fail(call, body.error());
   if (body->contains("kind")) return fail(call, {ErrorCode::invalid, "the kind of a credential cannot be changed; make another credential"});
-  if (auto done = read_exchange(*body, credential); !done) return fail(call, done.error());
+  if (auto done = read_exchange(*body, credential, false); !done) return fail(call, done.error());
   if (auto kept = note(call, "credential.change", credential.name); !kept) return fail(call, kept.error());
   if (auto done = update_credential(call.tenant(), credential); !done) return fail(call, done.error());
   return json_answer(200, view(credential));

@@ -82,6 +82,20 @@ Result<void> check_placed(Tenant& tenant, const RestoreWanted& wanted) {
   return {};
 }
 
+// The mailbox to put mail into: the one that was named, or the one the archive was made from, which some sources know by its address only.
+Result<SourceMailbox> target_of(const ApiCall& call, const RestoreWanted& wanted, const Archive& archive) {
+  auto& restores = call.services.runs.restores();
+  if (!wanted.mailbox.empty()) return restores.target(call.tenant(), wanted.profile, wanted.mailbox);
+  if (archive.source_mailbox.empty()) return Error{ErrorCode::invalid, "'mailbox' is missing: this archive was made from none"};
+  auto target = restores.target(call.tenant(), wanted.profile, archive.source_mailbox);
+  for (const auto& address : archive.addresses) {
+    if (target || target.error().code != ErrorCode::not_found) break;
+    auto called = restores.target(call.tenant(), wanted.profile, address);
+    if (called && called->id == archive.source_mailbox) target = std::move(called);
+  }
+  return target;
+}
+
 http::Response create(const ApiCall& call) {
   auto body = read_object(call.request.body, {"profile", "mailbox", "folder", "archive", "messages", "archive_folder", "purpose"});
   if (!body) return fail(call, body.error());
@@ -92,12 +106,12 @@ http::Response create(const ApiCall& call) {
   auto archive = call.tenant().archive(wanted->from);
   if (!archive) return fail(call, archive.error());
   if (!*archive) return fail(call, {ErrorCode::not_found, "there is no such archive"});
-  if (wanted->mailbox.empty()) wanted->mailbox = (*archive)->source_mailbox;
-  if (wanted->mailbox.empty()) return fail(call, {ErrorCode::invalid, "'mailbox' is missing: this archive was made from none"});
-  auto target = call.services.runs.restores().target(call.tenant(), wanted->profile, wanted->mailbox);
-  if (!target) return fail(call, target.error());
   auto caller = call.caller;
   if (!purpose->empty()) caller.purpose = *purpose;
+  // Whoever may not even put mail back where it came from learns nothing of the source.
+  if (auto allowed = check_restore(caller, **archive, (*archive)->source_mailbox); !allowed) return fail(call, allowed.error());
+  auto target = target_of(call, *wanted, **archive);
+  if (!target) return fail(call, target.error());
   if (auto allowed = check_restore(caller, **archive, target->id); !allowed) return fail(call, allowed.error());
   if (auto placed = check_placed(call.tenant(), *wanted); !placed) return fail(call, placed.error());
   // What is put back can be read there: it is on record before it begins.

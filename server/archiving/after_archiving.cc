@@ -4,6 +4,7 @@
 
 #include <mutex>
 
+#include "connectors/mailbox_folders.h"
 #include "connectors/source_actions.h"
 #include "server/archiving/profiles.h"
 #include "server/people/audit.h"
@@ -22,6 +23,8 @@ class Planner final : public ListingSink {
   Result<void> page(const std::string&, std::vector<SourceItem> items, bool) override {
     const std::lock_guard lock(mutex_);
     for (auto& item : items) {
+      // What is deleted already stays with its owner for the time that the source keeps it.
+      if (is_deleted(item.folder)) continue;
       ++plan.listed;
       if (item.received >= before_) {
         ++plan.too_young;
@@ -48,10 +51,14 @@ class Planner final : public ListingSink {
   ActionPlan plan;
 
  private:
+  bool is_deleted(const std::string& folder) const {
+    const auto& prefix = context_.mailbox.folder_prefix;
+    return is_in_folder(folder, (prefix.empty() ? "" : prefix + "/") + std::string(kRecoverableItems));
+  }
   bool lies_in_target(const std::string& folder) const {
     const auto& prefix = context_.mailbox.folder_prefix;
     const auto target = (prefix.empty() ? "" : prefix + "/") + context_.profile.after_archiving.move_to;
-    return folder == target || folder.starts_with(target + "/");
+    return is_in_folder(folder, target);
   }
   const ActionContext& context_;
   const Time before_;
@@ -77,8 +84,8 @@ class Doer {
         ++report_.changed_meanwhile;  // The next run judges it anew.
         continue;
       }
-      // Without the permission to write each would be refused.
-      if (done.error().code == ErrorCode::denied || done.error().code == ErrorCode::cancelled || ++refused_ > kRefusalsMax) return finish(done.error());
+      // Without the permission to write, and without the mailbox, each would be refused.
+      if (done.error().code == ErrorCode::denied || done.error().code == ErrorCode::not_found || done.error().code == ErrorCode::cancelled || ++refused_ > kRefusalsMax) return finish(done.error());
       if (refused_ == 1) report_.findings.push_back("an item could not be removed at the source: " + done.error().message);
     }
     return finish({});

@@ -1,6 +1,6 @@
 // What happens at the source to mail that is archived: nothing, or it is deleted or moved there.
 //
-// An item is acted on only when all of this holds: it is listed at the source now; it is older than the profile says; it is not marked
+// An item is acted on only when all of this holds: it is listed at the source now, and not among the recoverable items; it is older than the profile says; it is not marked
 // for follow-up, unless the profile does not care; the archived copy was read back from the store and has the digest of its name; and the
 // item is at the source in the very state it was archived in (else it is archived anew first). The act itself is conditional on that
 // state. When more of a mailbox would go than the profile allows, nothing goes.

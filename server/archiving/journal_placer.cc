@@ -1,6 +1,7 @@
 #include "server/archiving/journal_placer.h"
 
 #include "server/people/users.h"
+#include "storage/crypto/digest.h"
 #include "storage/mail/journal_report.h"
 
 namespace kopial {
@@ -55,17 +56,20 @@ std::set<ArchiveId> JournalPlacer::archives_of(const std::string& address, Time 
   return found;
 }
 
-std::vector<Intake> JournalPlacer::place(const SourceItem& item, BytesView raw) const {
-  std::vector<Intake> out;
+Beside JournalPlacer::place(const SourceItem& item, BytesView raw) const {
+  Beside out;
   auto report = read_journal_report(raw);
   if (!report) return out;
   std::set<ArchiveId> archives;
   for (const auto& address : addresses_of(report->envelope)) archives.merge(archives_of(address, item.received));
+  // Also where no archive is found yet: whoever reads the message elsewhere can be told who got it.
+  const auto report_copy = sha256(raw);
+  for (const auto& original : report->originals) out.links.push_back({sha256(original), report_copy});
   if (report->originals.empty()) report->originals.emplace_back(raw);
   for (const auto archive : archives) {
     for (const auto& original : report->originals) {
       // Without a source's item the placement is named by its bytes: the next report of the same message places it where it is already.
-      out.push_back({.placement = {archive, std::string(kFolder), "", item.received, false, std::nullopt}, .raw = original});
+      out.messages.push_back({.placement = {archive, std::string(kFolder), "", item.received, false, std::nullopt}, .raw = original});
     }
   }
   return out;

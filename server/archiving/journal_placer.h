@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "connectors/events.h"
-#include "server/tenants.h"
+#include "server/archiving/store_sink.h"
 
 namespace kopial {
 
@@ -19,7 +19,7 @@ class JournalPlacer {
 
   // What is archived beside the report itself: its original, byte for byte, once for each archive that it belongs to. A report whose
   // original is absent or a winmail.dat is placed itself. Empty for a message that is no report.
-  std::vector<Intake> place(const SourceItem& item, BytesView raw) const;
+  Beside place(const SourceItem& item, BytesView raw) const;
 
   // Archives to which the address led at that time. An address that users have had from and until some time led to the archives of those
   // who had it then; any other one leads to the archives that list it.

@@ -49,6 +49,11 @@ RunView LiveRun::snapshot() const {
   return compose();
 }
 
+RunOptions LiveRun::options() const {
+  const std::lock_guard lock(mutex_);
+  return view_.options;
+}
+
 void LiveRun::change(const std::function<void(RunView&)>& action) {
   {
     const std::lock_guard lock(mutex_);

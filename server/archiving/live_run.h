@@ -24,6 +24,7 @@ class LiveRun {
 
   const std::shared_ptr<Tenant>& tenant() const { return tenant_; }
   RunView snapshot() const;
+  RunOptions options() const;
   // Changes the run and tells whoever waits.
   void change(const std::function<void(RunView&)>& action);
   // A mailbox of the run; the reference stays good. Its counts belong to it alone, and go on from where an earlier part of the same run

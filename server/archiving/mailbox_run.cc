@@ -12,6 +12,8 @@ namespace kopial {
 namespace {
 
 constexpr std::size_t kFindingsMax = 200;
+// Beside the cursors: that this mailbox is gone at the source, and was reported so. No folder's id begins with this byte.
+const std::string kGone = "\x02gone";
 
 void add_finding(MailboxProgress& mailbox, std::string finding) {
   if (mailbox.findings.size() >= kFindingsMax || std::find(mailbox.findings.begin(), mailbox.findings.end(), finding) != mailbox.findings.end()) return;
@@ -57,6 +59,9 @@ void MailboxRun::work(Turn turn, std::optional<Time> recent_since, std::optional
     for (const auto& finding : pulled->findings) add_finding(mailbox, finding);
     if (pulled->unfinished) mailbox.state = "waiting";
   });
+  if (const auto gone = sink_->cursor(kGone); gone && !gone->empty()) {  // It is back.
+    if (auto done = sink_->save_cursor(kGone, ""); !done) return end(done);
+  }
   if (pulled->unfinished) return;
   last_ = *std::move(pulled);
   conclude();
@@ -88,7 +93,7 @@ void MailboxRun::conclude() {
 }
 
 Result<void> MailboxRun::reconcile_if_due() {
-  auto due = run_.snapshot().options.reconcile;
+  auto due = run_.options().reconcile;
   if (!due && profile_.reconcile_every.count() > 0) {
     auto latest = latest_statement_time(*run_.tenant(), profile_, mailbox_.id);
     if (!latest) return latest.error();
@@ -121,6 +126,7 @@ Result<void> MailboxRun::act_if_wanted() {
 void MailboxRun::end(const Result<void>& done) {
   finished_ = true;
   const bool no_mailbox = !done && done.error().code == ErrorCode::not_found;
+  const bool disappeared = no_mailbox && note_gone();
   change([&](MailboxProgress& mailbox) {
     mailbox.ended_at = environment_.clock.now();
     if (sink_) {
@@ -133,6 +139,7 @@ void MailboxRun::end(const Result<void>& done) {
       mailbox.state = "skipped";
       mailbox.error = done.error().message;
       if (named_) add_finding(mailbox, "the profile names this mailbox: " + done.error().message);
+      else if (disappeared) add_finding(mailbox, "this mailbox was archived before, and is gone at the source now: " + done.error().message);
     } else if (done.error().code == ErrorCode::cancelled) {
       mailbox.state = "stopped";
     } else {
@@ -143,6 +150,14 @@ void MailboxRun::end(const Result<void>& done) {
   if (!done && !no_mailbox && done.error().code != ErrorCode::cancelled) {
     spdlog::warn("tenant {}, run {}: mailbox {} failed: {}", run_.tenant()->facts().slug, run_.snapshot().id, mailbox_.id, done.error().message);
   }
+}
+
+// True for the first run that finds a mailbox gone which was archived before.
+bool MailboxRun::note_gone() {
+  if (!sink_) return false;
+  const auto tree = sink_->cursor(""), noted = sink_->cursor(kGone);
+  if (!tree || tree->empty() || !noted || !noted->empty()) return false;
+  return sink_->save_cursor(kGone, "1").ok();
 }
 
 Result<ArchiveId> MailboxRun::archive() {

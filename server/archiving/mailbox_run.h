@@ -32,6 +32,7 @@ class MailboxRun {
   Result<void> reconcile_if_due();
   Result<void> act_if_wanted();
   void end(const Result<void>& done);
+  bool note_gone();
   void change(const std::function<void(MailboxProgress&)>& action) { run_.change_mailbox(row_, action); }
   Result<ArchiveId> archive();
 

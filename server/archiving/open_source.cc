@@ -21,6 +21,7 @@ Options options_of(const Profile& profile, const Settings& settings) {
   }
   options.since = profile.since;
   options.until = profile.until;
+  options.unread = profile.unread;
   options.recoverable_items = profile.recoverable_items;
   return options;
 }
@@ -37,10 +38,8 @@ Result<OpenSource> open_source(Tenant& tenant, const Profile& profile, const Run
     if ((*credential)->kind != "entra_app") return Error{ErrorCode::invalid, "a profile of kind graph needs a credential of kind entra_app"};
     auto shared = environment.connections.graph(tenant.facts().slug, **credential);
     if (!shared) return shared.error();
-    auto options = options_of<GraphOptions>(profile, environment.settings);
-    options.unread = profile.unread;
     OpenSource opened{*shared, nullptr};
-    opened.source = make_graph_source((*credential)->app, std::move(options), *(*shared)->http, environment.clock, GraphShared{*(*shared)->tokens, *(*shared)->gate});
+    opened.source = make_graph_source((*credential)->app, options_of<GraphOptions>(profile, environment.settings), *(*shared)->http, environment.clock, GraphShared{*(*shared)->tokens, *(*shared)->gate});
     return opened;
   }
   if (profile.kind == "ews" || profile.kind == "ews_journal" || profile.kind == "ews_public_folders") {

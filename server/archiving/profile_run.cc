@@ -9,6 +9,7 @@
 #include <set>
 #include <thread>
 
+#include "server/archiving/listed_mailboxes.h"
 #include "server/archiving/mailbox_run.h"
 #include "storage/base/log.h"
 
@@ -37,13 +38,15 @@ using Mailboxes = std::deque<MailboxRun>;  // addresses stay
 class Choice {
  public:
   Choice(const Profile& profile, Source& source, LiveRun& run, const RunEnvironment& environment)
-      : profile_(profile), source_(source), run_(run), environment_(environment) {}
+      : profile_(profile), source_(source), run_(run), environment_(environment), listed_(*run.tenant(), profile) {}
 
   Result<void> make(Mailboxes& out) {
     if (profile_.all_mailboxes) {
       auto all = source_.mailboxes(run_.stop_token());
       if (!all) return all.error();
+      for (const auto& mailbox : *all) listed_.add(mailbox);
       for (auto& mailbox : *all) add(out, std::move(mailbox), false);
+      if (auto done = name_missing(); !done) return done;
     } else {
       for (const auto& name : profile_.include_mailboxes) {
         auto mailbox = source_.mailbox(name, run_.stop_token());
@@ -62,16 +65,37 @@ class Choice {
     run_.touch();
     return {};
   }
+  // When the run has ended in order: those that were missing have been named.
+  Result<void> keep() const { return profile_.all_mailboxes ? listed_.keep() : Result<void>(); }
 
  private:
+  Result<void> name_missing() {
+    auto missing = listed_.missing();
+    if (!missing) return missing.error();
+    for (const auto& one : *missing) {
+      MailboxProgress row;
+      row.mailbox = one.key;
+      row.upn = one.upn;
+      row.state = "skipped";
+      row.error = "the directory does not list this mailbox any more; what is archived of it stays";
+      row.findings = {row.error};
+      run_.add_mailbox(std::move(row));
+    }
+    return {};
+  }
+
   void add(Mailboxes& out, SourceMailbox mailbox, bool named) {
     const auto excluded = std::any_of(profile_.exclude_mailboxes.begin(), profile_.exclude_mailboxes.end(), [&](const auto& one) { return is_called(mailbox, one); });
     if (excluded || (!mailbox.id.empty() && !ids_.insert(mailbox.id).second)) return;
     std::vector<SourceMailbox> parts;
     if (profile_.in_place_archives) {
-      auto further = source_.further_mailboxes(mailbox, run_.stop_token());
-      if (further) parts = *std::move(further);
-      else if (further.error().code != ErrorCode::not_found) unknown_parts(mailbox, further.error());
+      // Further mailboxes name the one they belong to. One that cannot be identified says so when its turn comes.
+      if (auto identified = source_.identify(mailbox, run_.stop_token())) {
+        mailbox = *std::move(identified);
+        auto further = source_.further_mailboxes(mailbox, run_.stop_token());
+        if (further) parts = *std::move(further);
+        else if (further.error().code != ErrorCode::not_found) unknown_parts(mailbox, further.error());
+      }
     }
     parts.insert(parts.begin(), std::move(mailbox));
     for (auto& part : parts) {
@@ -100,6 +124,7 @@ class Choice {
   LiveRun& run_;
   const RunEnvironment& environment_;
   std::set<std::string> ids_;
+  ListedMailboxes listed_;
 };
 
 // Every mailbox that is not finished gets one turn, a few at a time.
@@ -121,7 +146,8 @@ Result<void> run_profile(const Profile& profile, LiveRun& run, const RunEnvironm
   auto opened = open_source(*run.tenant(), profile, environment);
   if (!opened) return opened.error();
   Mailboxes mailboxes;
-  if (auto chosen = Choice(profile, *opened->source, run, environment).make(mailboxes); !chosen) return chosen.error();
+  Choice choice(profile, *opened->source, run, environment);
+  if (auto chosen = choice.make(mailboxes); !chosen) return chosen.error();
 
   // Today's mail of every mailbox comes before anybody's backfill, and comes again after each slice of it: a first fill may take days.
   const auto slice = std::clamp<std::chrono::seconds>(profile.schedule.every.value_or(kSlice), kSliceMin, kSlice);
@@ -142,7 +168,7 @@ Result<void> run_profile(const Profile& profile, LiveRun& run, const RunEnvironm
     });
   }
   if (run.stop_token().stop_requested()) return Error{ErrorCode::cancelled, "stopped"};
-  return {};
+  return choice.keep();
 }
 
 }  // namespace kopial

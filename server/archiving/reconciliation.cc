@@ -6,6 +6,7 @@
 #include <map>
 #include <mutex>
 #include <unordered_set>
+#include <utility>
 
 #include "server/archiving/completeness.h"
 
@@ -14,6 +15,7 @@ namespace {
 
 constexpr std::size_t kArchivedPage = 1000;
 constexpr std::size_t kReasonsMax = 500;
+constexpr std::size_t kMissingAtOnce = 2000;
 
 // A listed id as 128 bits of two hashes: mailboxes have millions of items, and ids of 150 bytes each.
 struct IdHash {
@@ -54,7 +56,8 @@ class Reconciliation final : public ListingSink {
       ++statement_.at_source;
       if (auto done = judge(std::move(item)); !done) return done;
     }
-    return {};
+    // A mailbox whose archive was lost misses everything: what waits is bounded.
+    return missing_.size() < kMissingAtOnce ? Result<void>() : fetch_missing();
   }
 
  private:
@@ -85,12 +88,13 @@ class Reconciliation final : public ListingSink {
   }
 
   Result<void> fetch_missing() {
-    for (const auto& item : missing_) {
+    const auto missing = std::exchange(missing_, {});
+    for (const auto& item : missing) {
       if (context_.stop.stop_requested()) return Error{ErrorCode::cancelled, "stopped"};
       if (auto done = context_.source.fetch(context_.mailbox, item, context_.sink, context_.stop); !done) return done;
     }
     if (auto done = context_.sink.flush(); !done) return done;
-    for (const auto& item : missing_) {
+    for (const auto& item : missing) {
       auto seen = context_.tenant.store().seen(context_.sink.key_of(item.id));
       if (!seen) return seen.error();
       if (*seen) {
@@ -125,7 +129,7 @@ class Reconciliation final : public ListingSink {
       if (!is_ours(path)) continue;
       const auto found = folders_.find(path);
       if (found != folders_.end() && !found->second.whole) continue;
-      if (is_gap(path)) continue;
+      if (is_gap(path) || is_left_out(path)) continue;
       std::vector<std::string> unlisted;
       for (std::string after;;) {
         auto items = context_.sink.archived(path, after, kArchivedPage);
@@ -194,6 +198,10 @@ class Reconciliation final : public ListingSink {
   bool is_ours(const std::string& path) const {
     const auto below = [&](std::string_view prefix) { return path == prefix || path.starts_with(std::string(prefix) + "/"); };
     return context_.mailbox.folder_prefix.empty() ? !below(kInPlaceArchive) : below(context_.mailbox.folder_prefix);
+  }
+  // Left out by the profile, perhaps only lately: what was archived of it before has not vanished by that.
+  bool is_left_out(const std::string& path) const {
+    return std::find(record_.left_out_folders.begin(), record_.left_out_folders.end(), path) != record_.left_out_folders.end();
   }
   bool is_gap(const std::string& path) const {
     return std::any_of(statement_.gaps.begin(), statement_.gaps.end(), [&](const SourceGap& gap) { return gap.folder == path; });

@@ -19,7 +19,6 @@ namespace {
 
 constexpr std::string_view kKind = "restore";
 constexpr std::size_t kAtOnce = 4, kErrorsMax = 50, kPage = 500, kMessagesMax = 1'000'000;
-constexpr std::chrono::seconds kSaveEvery{5};
 
 std::string text(const json::object& object, std::string_view name) {
   const auto* value = object.if_contains(name);
@@ -30,15 +29,38 @@ std::uint64_t number(const json::object& object, std::string_view name) {
   return value != nullptr && value->is_int64() ? static_cast<std::uint64_t>(value->get_int64()) : 0;
 }
 
-std::string encode(const RestoreView& view) {
+// A message to put back, and the folder it goes to below the one that was asked for.
+struct Piece {
+  Serial serial{};
+  std::string below;
+  auto operator<=>(const Piece&) const = default;
+};
+
+// What is kept of a restore. `last` and `until` say where it goes on: pieces have an order that what comes to the archive does not change.
+struct Kept {
+  RestoreView view;
+  RestoreWanted wanted;
+  std::string target_id, target_name;
+  Serial until{};             // newer messages were not asked for
+  std::optional<Piece> last;  // the last one that was dealt with
+};
+
+std::string encode(const Kept& kept) {
+  const auto& view = kept.view;
   json::object lost;
-  json::array errors;
+  json::array errors, messages;
   for (const auto& [what, count] : view.lost) lost[what] = count;
   for (const auto& one : view.errors) errors.push_back(json::string(one));
+  for (const auto serial : kept.wanted.messages) messages.push_back(to_number(serial));
   return json::serialize(json::object{{"profile", view.profile}, {"mailbox", view.mailbox}, {"folder", view.folder}, {"username", view.username}, {"state", view.state},
                                       {"started_at", format_rfc3339(view.started_at)}, {"ended_at", view.ended_at ? format_rfc3339(*view.ended_at) : ""},
                                       {"total", view.total}, {"restored", view.restored}, {"failed", view.failed}, {"lost", std::move(lost)},
-                                      {"errors", std::move(errors)}, {"error", view.error}});
+                                      {"errors", std::move(errors)}, {"error", view.error},
+                                      {"from", to_number(kept.wanted.from)}, {"messages", std::move(messages)},
+                                      {"archive_folder", kept.wanted.archive_folder ? json::value(*kept.wanted.archive_folder) : json::value(nullptr)},
+                                      {"user_id", kept.wanted.user_id}, {"target_id", kept.target_id}, {"target_name", kept.target_name},
+                                      {"until", to_number(kept.until)}, {"last", kept.last ? to_number(kept.last->serial) : 0},
+                                      {"last_below", kept.last ? kept.last->below : ""}});
 }
 
 Result<RestoreView> decode(const Record& record) {
@@ -70,24 +92,45 @@ Result<RestoreView> decode(const Record& record) {
   return view;
 }
 
-bool lies_in(const std::string& path, const std::string& folder) { return folder.empty() || path == folder || path.starts_with(folder + "/"); }
+Result<Kept> decode_kept(const Record& record) {
+  auto view = decode(record);
+  if (!view) return view.error();
+  Kept kept;
+  kept.view = *std::move(view);
+  const auto value = json::parse(record.json);  // decode has read it.
+  const auto& object = value.get_object();
+  kept.wanted.profile = kept.view.profile;
+  kept.wanted.mailbox = kept.view.mailbox;
+  kept.wanted.folder = kept.view.folder;
+  kept.wanted.username = kept.view.username;
+  kept.wanted.user_id = text(object, "user_id");
+  kept.wanted.from = ArchiveId{static_cast<std::uint32_t>(number(object, "from"))};
+  if (const auto* messages = object.if_contains("messages"); messages != nullptr && messages->is_array()) {
+    for (const auto& one : messages->get_array()) {
+      if (one.is_int64()) kept.wanted.messages.push_back(Serial{static_cast<std::uint64_t>(one.get_int64())});
+    }
+  }
+  if (const auto* folder = object.if_contains("archive_folder"); folder != nullptr && folder->is_string()) kept.wanted.archive_folder = std::string(folder->get_string());
+  kept.target_id = text(object, "target_id");
+  kept.target_name = text(object, "target_name");
+  kept.until = Serial{number(object, "until")};
+  if (const auto last = number(object, "last"); last > 0) kept.last = Piece{Serial{last}, text(object, "last_below")};
+  return kept;
+}
 
-// A message to put back, and the folder it goes to below the one that was asked for.
-struct Piece {
-  Serial serial{};
-  std::string below;
-};
+bool lies_in(const std::string& path, const std::string& folder) { return folder.empty() || path == folder || path.starts_with(folder + "/"); }
 
 class Job {
  public:
-  Job(std::shared_ptr<Tenant> tenant, RestoreWanted wanted, SourceMailbox target, std::vector<Piece> pieces, RestoreView view, const RunEnvironment& environment)
-      : tenant_(std::move(tenant)), wanted_(std::move(wanted)), target_(std::move(target)), pieces_(std::move(pieces)), environment_(environment), view_(std::move(view)) {
+  // `pieces` in their order; `again`: the first of them may be back already.
+  Job(std::shared_ptr<Tenant> tenant, Kept kept, std::vector<Piece> pieces, bool again, const RunEnvironment& environment)
+      : tenant_(std::move(tenant)), pieces_(std::move(pieces)), again_(again), environment_(environment), kept_(std::move(kept)) {
     thread_ = std::jthread([this](std::stop_token stop) { run(stop); });
   }
 
   RestoreView view() const {
     const std::lock_guard lock(mutex_);
-    return view_;
+    return kept_.view;
   }
   bool ended() const { return ended_; }
   bool belongs_to(const Tenant& tenant) const { return tenant_->facts().slug == tenant.facts().slug; }
@@ -99,51 +142,58 @@ class Job {
 
  private:
   void run(std::stop_token stop) {
-    auto done = put_back(stop);
-    {
+    auto done = put_all_back(stop);
+    const bool interrupted = !done && done.error().code == ErrorCode::cancelled && !cancelled_;
+    if (!interrupted) {  // Else it stays "running" on disk: the next start goes on with it.
       const std::lock_guard lock(mutex_);
-      view_.ended_at = environment_.clock.now();
-      if (done) view_.state = view_.failed == 0 ? "succeeded" : view_.restored == 0 ? "failed" : "succeeded_with_findings";
-      else view_.state = cancelled_ ? "cancelled" : "failed";
-      if (!done) view_.error = done.error().message;
+      auto& view = kept_.view;
+      view.ended_at = environment_.clock.now();
+      if (done) view.state = view.failed == 0 ? "succeeded" : view.restored == 0 ? "failed" : "succeeded_with_findings";
+      else view.state = cancelled_ ? "cancelled" : "failed";
+      if (!done) view.error = done.error().message;
     }
-    save();
+    if (auto saved = save(); !saved) spdlog::error("restore {}: its state could not be kept: {}", view().id, saved.error().message);
     ended_ = true;
   }
 
-  Result<void> put_back(std::stop_token stop) {
-    auto profile = find_profile(*tenant_, wanted_.profile);
+  Result<void> put_all_back(std::stop_token stop) {
+    auto profile = find_profile(*tenant_, kept_.wanted.profile);
     if (!profile) return profile.error();
     if (!*profile) return Error{ErrorCode::not_found, "the profile does not exist any more"};
     auto opened = open_source(*tenant_, **profile, environment_);
     if (!opened) return opened.error();
     auto* actions = opened->source->actions();
     if (actions == nullptr) return Error{ErrorCode::invalid, "this source can only be read"};
-    auto saved_at = environment_.clock.uptime();
-    for (const auto& piece : pieces_) {
+    // The mailbox that access was decided for; some sources know it by its id, others by its address.
+    auto target = opened->source->mailbox(kept_.target_id, stop);
+    if (!target && target.error().code == ErrorCode::not_found) target = opened->source->mailbox(kept_.target_name, stop);
+    if (target) target = opened->source->identify(*target, stop);
+    if (!target) return target.error();
+    if (target->id != kept_.target_id) return Error{ErrorCode::conflict, "the name " + kept_.target_name + " belongs to another mailbox now"};
+    for (std::size_t i = 0; i < pieces_.size(); ++i) {
       if (stop.stop_requested()) return Error{ErrorCode::cancelled, "stopped"};
-      auto done = put_back(piece, *actions, stop);
+      auto done = put_back(pieces_[i], *target, i == 0 && again_, *actions, stop);
       // What would meet every other message as well ends it.
       if (!done && (done.error().code == ErrorCode::cancelled || done.error().code == ErrorCode::denied)) return done.error();
       {
         const std::lock_guard lock(mutex_);
+        auto& view = kept_.view;
         if (done) {
-          ++view_.restored;
-          for (const auto& lost : done->lost) ++view_.lost[lost];
+          ++view.restored;
+          for (const auto& lost : done->lost) ++view.lost[lost];
         } else {
-          ++view_.failed;
-          if (view_.errors.size() < kErrorsMax) view_.errors.push_back(fmt::format("message {}: {}", to_number(piece.serial), done.error().message));
+          ++view.failed;
+          if (view.errors.size() < kErrorsMax) view.errors.push_back(fmt::format("message {}: {}", to_number(pieces_[i].serial), done.error().message));
         }
+        kept_.last = pieces_[i];
       }
-      if (environment_.clock.uptime() - saved_at >= kSaveEvery) {
-        save();
-        saved_at = environment_.clock.uptime();
-      }
+      // After each, so that a restart has doubts about one message only.
+      if (auto saved = save(); !saved) return saved;
     }
     return {};
   }
 
-  Result<Restored> put_back(const Piece& piece, SourceActions& actions, std::stop_token stop) {
+  Result<Restored> put_back(const Piece& piece, const SourceMailbox& target, bool again, SourceActions& actions, std::stop_token stop) {
     auto record = tenant_->store().message(piece.serial);
     if (!record) return record.error();
     if (!*record) return Error{ErrorCode::not_found, "it is not in the archive any more"};
@@ -153,30 +203,35 @@ class Job {
     auto placements = tenant_->store().placements(piece.serial);
     if (!placements) return placements.error();
     RestoreItem item;
-    item.folder = piece.below.empty() ? wanted_.folder : wanted_.folder + "/" + piece.below;
+    item.folder = piece.below.empty() ? kept_.wanted.folder : kept_.wanted.folder + "/" + piece.below;
     item.raw = **raw;
     item.received = (*record)->summary.date.value_or((*record)->archived_at);
     for (const auto& placement : *placements) {
-      if (placement.archive != wanted_.from) continue;
+      if (placement.archive != kept_.wanted.from) continue;
       item.received = placement.received;
       item.unread = placement.unread;
       break;
     }
-    return actions.restore(target_, item, stop);
+    item.marker = fmt::format("{}/{}", kept_.view.id, to_number(piece.serial));
+    item.again = again;
+    return actions.restore(target, item, stop);
   }
 
-  void save() {
-    auto kept = tenant_->store().records().put(std::string(kKind), view_.id, encode(view()));
-    if (!kept) spdlog::error("restore {}: its state could not be kept: {}", view_.id, kept.error().message);
+  Result<void> save() {
+    std::string text;
+    {
+      const std::lock_guard lock(mutex_);
+      text = encode(kept_);
+    }
+    return tenant_->store().records().put(std::string(kKind), kept_.view.id, std::move(text));
   }
 
   const std::shared_ptr<Tenant> tenant_;
-  const RestoreWanted wanted_;
-  const SourceMailbox target_;
   const std::vector<Piece> pieces_;
+  const bool again_;
   const RunEnvironment& environment_;
-  mutable std::mutex mutex_;
-  RestoreView view_;
+  mutable std::mutex mutex_;  // of the view and of `last`; the rest does not change
+  Kept kept_;
   std::atomic<bool> ended_ = false, cancelled_ = false;
   std::jthread thread_;
 };
@@ -206,7 +261,8 @@ class Service final : public Restores {
     if (stopping_) return Error{ErrorCode::unavailable, "the server is stopping"};
     std::erase_if(jobs_, [](const auto& one) { return one.second->ended(); });
     if (jobs_.size() >= kAtOnce) return Error{ErrorCode::rate_limited, "several restores are under way; try again when one has ended"};
-    RestoreView view;
+    Kept kept;
+    auto& view = kept.view;
     view.id = random_token();
     view.profile = wanted.profile;
     view.mailbox = target.upn.empty() ? target.id : target.upn;
@@ -215,9 +271,35 @@ class Service final : public Restores {
     view.state = "running";
     view.started_at = environment_.clock.now();
     view.total = pieces->size();
-    if (auto kept = tenant->store().records().put(std::string(kKind), view.id, encode(view), 0); !kept) return kept.error();
-    jobs_[view.id] = std::make_unique<Job>(std::move(tenant), wanted, target, *std::move(pieces), view, environment_);
-    return view;
+    kept.wanted = wanted;
+    kept.target_id = target.id;
+    kept.target_name = view.mailbox;
+    kept.until = pieces->back().serial;
+    if (auto saved = tenant->store().records().put(std::string(kKind), view.id, encode(kept), 0); !saved) return saved.error();
+    auto shown = view;
+    jobs_[shown.id] = std::make_unique<Job>(std::move(tenant), std::move(kept), *std::move(pieces), false, environment_);
+    return shown;
+  }
+
+  Result<void> resume(const std::shared_ptr<Tenant>& tenant) override {
+    for (std::string after;;) {
+      auto listed = tenant->store().records().list(kKind, after, kPage);
+      if (!listed) return listed.error();
+      for (const auto& record : *listed) {
+        auto kept = decode_kept(record);
+        if (!kept) return kept.error();
+        if (kept->view.state != "running") continue;
+        auto pieces = pieces_of(*tenant, kept->wanted);
+        if (!pieces) return pieces.error();
+        std::erase_if(*pieces, [&](const Piece& piece) { return piece.serial > kept->until || (kept->last && piece <= *kept->last); });
+        spdlog::info("tenant {}: restore {} goes on after a restart", tenant->facts().slug, record.id);
+        const std::lock_guard lock(mutex_);
+        if (stopping_ || jobs_.contains(record.id)) continue;
+        jobs_[record.id] = std::make_unique<Job>(tenant, *std::move(kept), *std::move(pieces), true, environment_);
+      }
+      if (listed->size() < kPage) return {};
+      after = listed->back().id;
+    }
   }
 
   Result<std::optional<RestoreView>> restore(Tenant& tenant, const std::string& id) override {
@@ -227,7 +309,7 @@ class Service final : public Restores {
     if (!*record) return std::optional<RestoreView>();
     auto view = decode(**record);
     if (!view) return view.error();
-    return std::optional(settled(*std::move(view)));
+    return std::optional(*std::move(view));
   }
 
   Result<std::vector<RestoreView>> list(Tenant& tenant, std::size_t limit) override {
@@ -239,7 +321,7 @@ class Service final : public Restores {
         auto view = decode(record);
         if (!view) return view.error();
         auto live = live_view(tenant, record.id);
-        all.push_back(live ? *std::move(live) : settled(*std::move(view)));
+        all.push_back(live ? *std::move(live) : *std::move(view));
       }
       if (listed->size() < kPage) break;
       after = listed->back().id;
@@ -275,17 +357,12 @@ class Service final : public Restores {
     if (found == jobs_.end() || !found->second->belongs_to(tenant)) return std::nullopt;
     return found->second->view();
   }
-  // Running on disk and not here: the daemon was ended in the middle of it.
-  static RestoreView settled(RestoreView view) {
-    if (view.state != "running") return view;
-    view.state = "failed";
-    view.error = fmt::format("the server was restarted meanwhile; at least {} of {} messages were put back, and the rest was not", view.restored, view.total);
-    return view;
-  }
-
+  // In their order.
   static Result<std::vector<Piece>> pieces_of(Tenant& tenant, const RestoreWanted& wanted) {
     std::vector<Piece> pieces;
     for (const auto serial : wanted.messages) pieces.push_back({serial, ""});
+    std::sort(pieces.begin(), pieces.end());
+    pieces.erase(std::unique(pieces.begin(), pieces.end()), pieces.end());
     if (!wanted.messages.empty() || !wanted.archive_folder) return pieces;
     auto folders = tenant.store().folders(wanted.from);
     if (!folders) return folders.error();
@@ -301,6 +378,8 @@ class Service final : public Restores {
         after = page->next;
       }
     }
+    std::sort(pieces.begin(), pieces.end());
+    pieces.erase(std::unique(pieces.begin(), pieces.end()), pieces.end());
     return pieces;
   }
 

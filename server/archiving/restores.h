@@ -32,8 +32,8 @@ struct RestoreView {
   std::string error;                          // "" = none
 };
 
-// Thread-safe. A restore is not repeated after a restart, because it would put messages back twice: it is then failed, and says how far it
-// came.
+// Thread-safe. A restore that was under way at a restart goes on behind the last message that is known to be back; each message carries a
+// marker in the mailbox, so that none is there twice.
 class Restores {
  public:
   static std::unique_ptr<Restores> make(const RunEnvironment& environment);
@@ -46,6 +46,8 @@ class Restores {
   virtual Result<std::optional<RestoreView>> restore(Tenant& tenant, const std::string& id) = 0;
   virtual Result<std::vector<RestoreView>> list(Tenant& tenant, std::size_t limit) = 0;  // newest first
   virtual Result<void> cancel(Tenant& tenant, const std::string& id) = 0;
+  // Goes on with what was under way when the process ended.
+  virtual Result<void> resume(const std::shared_ptr<Tenant>& tenant) = 0;
   virtual void stop() = 0;
 };
 

@@ -397,13 +397,14 @@ class Service final : public RunService {
     for (const auto& profile : *profiles) schedule(*tenant, profile);
     auto known = runs(*tenant, "", kKeptRuns);
     if (!known) return known.error();
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     for (auto run = known->rbegin(); run != known->rend(); ++run) {
       if (is_over(run->state) || live_.contains(run->id)) continue;
       spdlog::info("tenant {}: run {} goes on after a restart", tenant->facts().slug, run->id);
       enqueue(tenant, *run);
     }
-    return {};
+    lock.unlock();
+    return restores_->resume(tenant);
   }
 
   void start_what_is_due() {

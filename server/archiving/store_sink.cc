@@ -51,13 +51,14 @@ Result<void> StoreSink::message(SourceItem item, Bytes raw) {
   intake.seen = key_of(item.id);
   intake.change_key = item_state(item);
   auto bytes = raw.size();
-  std::vector<Intake> beside;
+  Beside beside;
   if (options_.beside) beside = options_.beside(item, raw);
-  for (const auto& one : beside) bytes += one.raw.size();
+  for (const auto& one : beside.messages) bytes += one.raw.size();
   intake.raw = std::move(raw);
   return add(
       [&](Batch& batch) {
-        std::move(beside.begin(), beside.end(), std::back_inserter(batch.messages));
+        std::move(beside.messages.begin(), beside.messages.end(), std::back_inserter(batch.messages));
+        waiting_links_.insert(waiting_links_.end(), beside.links.begin(), beside.links.end());
         batch.messages.push_back(std::move(intake));
       },
       bytes);
@@ -160,22 +161,27 @@ Result<void> StoreSink::flush() { return write_batch(true); }
 Result<void> StoreSink::write_batch(bool all) {
   const std::lock_guard one_at_a_time(writing_);
   Batch batch;
+  std::vector<JournalLink> links;
   {
     const std::lock_guard lock(mutex_);
     const bool enough = waiting_bytes_ >= kBatchBytes || waiting_events_ >= kBatchEvents;
     if (waiting_events_ == 0 || (!all && !enough)) return {};
     batch = std::exchange(waiting_, {});
+    links = std::exchange(waiting_links_, {});
     waiting_bytes_ = 0;
     waiting_events_ = 0;
   }
-  return write_patiently(std::move(batch));
+  return write_patiently(std::move(batch), links);
 }
 
-Result<void> StoreSink::write_patiently(Batch batch) {
+Result<void> StoreSink::write_patiently(Batch batch, const std::vector<JournalLink>& links) {
   std::vector<std::uint64_t> sizes;
   for (const auto& intake : batch.messages) sizes.push_back(intake.raw.size());
   while (true) {
-    auto outcome = tenant_.store().archive(batch);  // A copy: a disk that was full is asked again with the same.
+    // Links first: without its cursor the batch comes again, and a link to what is not there yet does no harm.
+    auto linked = links.empty() ? Result<void>() : keep_journal_links(tenant_.store().records(), links);
+    if (!linked && linked.error().code != ErrorCode::disk_full) return linked;
+    auto outcome = linked ? tenant_.store().archive(batch) : Result<BatchOutcome>(linked.error());  // A copy: a disk that was full is asked again with the same.
     if (outcome) {
       options_.paused("");
       count(batch, *outcome, sizes);

@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "connectors/events.h"
+#include "server/archiving/journal_links.h"
 #include "server/archiving/run_service.h"
 #include "server/monitoring/metrics.h"
 
@@ -22,6 +23,12 @@ struct ItemState {
 std::string item_state(const SourceItem& item);
 ItemState parse_item_state(const std::string& text);
 
+// What comes with a message: further messages, in the same durable write, and names of copies that belong together, in a write before it.
+struct Beside {
+  std::vector<Intake> messages;
+  std::vector<JournalLink> links;
+};
+
 // Thread-safe. Batches of one mailbox are written one after the other, so that what a source said later never holds before what
 // it said earlier; preparing them is what takes time, and happens on the store's own threads.
 class StoreSink final : public EventSink {
@@ -30,8 +37,8 @@ class StoreSink final : public EventSink {
     ProfileId profile{};
     std::string mailbox;  // immutable id
     std::uint64_t message_bytes_max = 256ull << 20;
-    // What else is archived with a message, in the same durable write; not counted. Null: nothing.
-    std::function<std::vector<Intake>(const SourceItem&, BytesView)> beside;
+    // What else is archived with a message; not counted. Null: nothing.
+    std::function<Beside(const SourceItem&, BytesView)> beside;
     std::function<Result<ArchiveId>()> archive;           // found or made when the first message comes
     std::function<void()> progressed;                     // after each durable batch
     std::function<void(const std::string&)> paused;       // why nothing goes on; "" when it does again
@@ -67,7 +74,7 @@ class StoreSink final : public EventSink {
   // Adds under the lock; writes when enough has gathered.
   Result<void> add(const std::function<void(Batch&)>& put, std::uint64_t bytes);
   Result<void> write_batch(bool all);
-  Result<void> write_patiently(Batch batch);
+  Result<void> write_patiently(Batch batch, const std::vector<JournalLink>& links);
   void count(const Batch& batch, const BatchOutcome& outcome, const std::vector<std::uint64_t>& sizes);
 
   Tenant& tenant_;
@@ -79,6 +86,7 @@ class StoreSink final : public EventSink {
   std::mutex writing_;            // held over a durable write
   mutable std::mutex mutex_;      // of what follows
   Batch waiting_;
+  std::vector<JournalLink> waiting_links_;
   std::uint64_t waiting_bytes_ = 0;
   std::size_t waiting_events_ = 0;
   std::vector<std::string> failures_;

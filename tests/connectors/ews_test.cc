@@ -218,7 +218,7 @@ TEST_F(EwsTest, FindsAnInPlaceArchiveAsAFurtherMailbox) {
   Kept archive;
   ASSERT_TRUE(source_->pull(further.front(), archive, {}, stop()));
   ASSERT_EQ(archive.messages.size(), 1u);
-  EXPECT_EQ(archive.messages.begin()->second.item.folder, "Old");
+  EXPECT_EQ(archive.messages.begin()->second.item.folder, "In-Place Archive/Old");
 }
 
 TEST_F(EwsTest, SendsNothingThatTheSchemaForbids) {

@@ -65,7 +65,7 @@ test('a message that always fails conversion lies in quarantine with what is kno
   const ended = await run({ reconcile: true });
   assert.equal(row(ended, first).quarantined, 1);
   assert.equal(row(ended, first).complete, true, 'it is explained');
-  const items = (await daemon.expect(200, 'GET', `${tenant.at}/quarantine?limit=100`, { token: tenant.officer })).items;
+  const items = (await daemon.expect(200, 'GET', `${tenant.at}/quarantine?limit=100`, { token: tenant.admin })).items;
   assert.equal(items.length, 1, JSON.stringify(items));
   await double.admin('POST', '/sync-state/evict');
   await double.admin('POST', '/stats/reset');
@@ -80,8 +80,21 @@ test('a mailbox that disappears is named, stays archived, and keeps nobody waiti
   await double.admin('POST', `/users/state?upn=${second}`, { gone: true });
   const ended = await run();
   assert.equal(row(ended, second).state, 'skipped');
+  assert.match(row(ended, second).findings.join(), /was archived before, and is gone/u);
   assert.equal(row(ended, first).state, 'done');
+  assert.deepEqual(row(await run(), second).findings, [], 'it is said once');
   await double.admin('POST', `/users/state?upn=${second}`, { gone: false });
+  assert.equal(row(await run(), second).state, 'done');
+  assert.equal(await subjects(), 360);
+});
+
+test('a user that the directory has no more is named once, and his archive stays', async () => {
+  await double.admin('POST', `/users/state?upn=${second}`, { removed: true });
+  const ended = await run();
+  assert.deepEqual([row(ended, second).state, row(ended, first).state, ended.state], ['skipped', 'done', 'succeeded_with_findings'], JSON.stringify(ended));
+  assert.match(row(ended, second).error, /does not list this mailbox any more/u);
+  assert.equal(row(await run(), second), undefined, 'it is said once');
+  await double.admin('POST', `/users/state?upn=${second}`, { removed: false });
   assert.equal(row(await run(), second).state, 'done');
   assert.equal(await subjects(), 360);
 });
@@ -112,4 +125,24 @@ test(`killed ${kills} times while mail is removed at the source: nothing goes th
   assert.deepEqual(removed.filter(([, hash]) => !archived.has(hash)).map(([key]) => key), [], 'removed and not archived');
   // The control: had one been removed that is not archived, it would be found.
   assert.equal([...removed, ['control', 'f'.repeat(64)]].filter(([, hash]) => !archived.has(hash)).length, 1);
+});
+
+test('killed while mail is put back: each message is there once', async () => {
+  const ended = await run();
+  const archive = row(ended, first).archive;
+  await double.admin('POST', '/delay', { milliseconds: 20 });
+  const begun = await daemon.expect(202, 'POST', `${tenant.at}/restores`, { token: tenant.admin, json: { profile, archive, archive_folder: 'Inbox', folder: 'Back' } });
+  const now = () => daemon.expect(200, 'GET', `${tenant.at}/restores/${begun.id}`, { token: tenant.admin });
+  const back = async () => (await mailboxes()).find((one) => one.upn === first).messages.filter((one) => /^Back/u.test(one.folder)).length;
+  for (let round = 0; round < 4; ++round) {
+    const so_far = await back();
+    await until(async () => (await back()) > so_far + 2 || (await now()).state !== 'running', 'nothing comes back');
+    await daemon.stop('SIGKILL');
+    await daemon.start();
+  }
+  await double.admin('POST', '/delay', { milliseconds: 0 });
+  const done = await until(async () => { const one = await now(); return one.state !== 'running' && one; }, 'the restore does not end', 120);
+  assert.deepEqual([done.state, done.restored], ['succeeded', done.total], JSON.stringify(done));
+  assert.ok(done.total > 20, `only ${done.total} were wanted`);
+  assert.equal(await back(), done.total);
 });

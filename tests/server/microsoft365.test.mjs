@@ -218,6 +218,39 @@ test('mail comes back into its mailbox: text, attachments large and small, dates
   assert.ok((await call(200, 'GET', 'audit?limit=1000')).items.some((one) => one.action === 'mail.restore'));
 });
 
+test('mail comes back once, whatever becomes of the answers', async () => {
+  const attachment = `--b\r\nContent-Type: application/pdf; name="a.pdf"\r\nContent-Disposition: attachment; filename="a.pdf"\r\nContent-Transfer-Encoding: base64\r\n\r\nJVBERg==\r\n`;
+  const create = 'POST .*/mailFolders/[^/]+/messages$', attach = 'POST .*/attachments$';
+  const cases = [['reset', create, { kind: 'reset', applied: true }], ['truncated', create, { kind: 'truncate' }], ['timeout', create, { kind: '504', applied: true }], ['unavailable', create, { kind: '503', retry_after: '1', applied: true }],
+    ['attachment', attach, { kind: 'reset', applied: true }], ['throttled', create, { kind: '429', retry_after: '1' }]];
+  for (const [name, match, fault] of cases) {
+    const text = `Wiederkehr${name}`;
+    const raw = Buffer.from(`From: W <w@example.org>\r\nTo: <${anna}>\r\nSubject: ${name}\r\nDate: Mon, 02 Mar 2026 10:00:00 +0000\r\nMessage-ID: <${name}@back.example.org>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\n${text}\r\n${attachment}--b--\r\n`);
+    const { id: lost } = await double.admin('POST', `/messages?upn=${anna}&folder=Inbox`, raw);
+    const id = await profile({ name });
+    const { archive } = mailboxOf(await run(id));
+    await double.admin('DELETE', `/messages?upn=${anna}&id=${encodeURIComponent(lost)}`);
+    await daemon.indexed(tenant);
+    const [hit] = (await daemon.expect(200, 'GET', `${tenant.at}/search?q=${text}`, { token: tenant.officer })).items;
+    await double.admin('POST', '/stats/reset');
+    await double.admin('POST', '/faults', [{ match, ...fault, count: 1 }]);
+    const begun = await call(202, 'POST', 'restores', { profile: id, archive, messages: [hit.message_id], folder: `Einmal/${name}` });
+    const ended = await until(async () => { const now = await call(200, 'GET', `restores/${begun.id}`); return now.state !== 'running' && now; }, 'the restore does not end');
+    await double.admin('DELETE', '/faults');
+    assert.equal(ended.state, 'succeeded', JSON.stringify(ended));
+    const there = (await truth()).filter((one) => one.folder === `Einmal/${name}`);
+    assert.equal(there.length, 1, `${there.length} messages after ${name}`);
+    const message = await double.admin('GET', `/message?upn=${anna}&id=${encodeURIComponent(there[0].id)}`);
+    assert.deepEqual(message.attachments.map((one) => one.name), ['a.pdf'], name);
+    const stats = await double.admin('GET', '/stats');
+    assert.deepEqual([stats.faults, stats.early], [1, []], name);
+  }
+});
+
+test('secrets do not follow to an address they were not entered for', async () => {
+  assert.match((await call(400, 'PATCH', `credentials/${credential}`, { graph_url: 'https://127.0.0.1:1' })).detail, /not entered for/u);
+});
+
 test('a run pauses, holds its place over a restart, and goes on', async () => {
   await double.admin('POST', '/delay', { milliseconds: 40 });
   for (let n = 0; n < 60; ++n) await double.admin('POST', `/messages?upn=${anna}&folder=Slow`, mail(`slow ${n}`));

@@ -82,6 +82,7 @@ export async function start({ listen = '127.0.0.1:0', adminListen = '127.0.0.1:0
   };
 
   const broken = (request, response, mailbox, rule, good) => {
+    if (rule.applied) good();  // Carried out, and nobody is told.
     switch (rule.kind) {
       case 'reset': return response.socket.destroy();
       case 'truncate': {  // Status 200, and the content ends in the middle.

@@ -66,6 +66,7 @@ export async function start({ listen = '127.0.0.1:0', adminListen = '127.0.0.1:0
   const broken = (response, mailbox, rule, good) => {
     const after = traffic.retryAfter(mailbox, rule.retry_after, response.socket);
     const headers = after === null ? {} : { 'Retry-After': after };
+    if (rule.applied) good();  // Carried out, and nobody is told.
     switch (rule.kind) {
       case 'reset': return response.socket.destroy();
       case 'truncate': {  // Status 200, and the content ends in the middle.

@@ -30,7 +30,14 @@ export function adminServer({ organisation, ews, authentication, traffic, schema
     'POST /archive-mailbox': ({ user }) => user().mailbox.enableArchive(),
     'POST /messages': ({ user, query, body }) => {
       const { mailbox } = user(), bytes = body, received = query.get('received');
-      return { id: mailbox.add(mailbox.folder(query.get('folder') ?? 'Inbox', { root: query.get('root') ?? 'msgfolderroot' }), () => bytes, { isRead: false, ...(received ? { received: new Date(received) } : {}) }).id };
+      const folder = mailbox.folder(query.get('folder') ?? 'Inbox', { root: query.get('root') ?? 'msgfolderroot' });
+      const item = mailbox.add(folder, () => bytes, { isRead: query.has('read'), ...(received ? { received: new Date(received) } : {}) });
+      Object.assign(item, { hidden: query.has('hidden'), flagged: query.has('flagged') });  // Hidden: no synchronisation ever tells of it.
+      return { id: item.id };
+    },
+    'GET /message': ({ user, query }) => {
+      const { mailbox } = user(), { content, ...item } = mailbox.items.get(query.get('id'));
+      return { ...item, folder: mailbox.path(mailbox.folders.get(item.folder)), mime: content().toString('latin1') };
     },
     'POST /messages/change': ({ user, query, json }) => { const { mailbox } = user(), given = json(); mailbox.change(mailbox.items.get(query.get('id')), { isRead: given.is_read, flagged: given.flagged, content: given.content === undefined ? undefined : Buffer.from(given.content) }); },
     'POST /messages/break': ({ user, query, json }) => { user().mailbox.items.get(query.get('id')).broken = json().code; },

@@ -34,6 +34,8 @@ const folderNotFound = () => new Refusal('ErrorFolderNotFound', 'The specified f
 const itemNotFound = () => new Refusal('ErrorItemNotFound', 'The specified object was not found in the store.');
 const stateLost = () => new Refusal('ErrorInvalidSyncStateData', 'Synchronization state data is corrupt or otherwise invalid.');
 
+const propertyName = ({ attributes }) => `${attributes.PropertySetId} ${attributes.PropertyName}`;
+
 export class Ews {
   constructor(organisation) {
     this.organisation = organisation;
@@ -164,10 +166,11 @@ export class Ews {
   FindItem({ body, user }) {
     const view = body.child('IndexedPageItemView')?.attributes ?? {}, offset = Number(view.Offset ?? 0), limit = Math.min(Number(view.MaxEntriesReturned ?? 1000), 1000);
     const since = body.at('Restriction', 'IsGreaterThanOrEqualTo', 'FieldURIOrConstant', 'Constant')?.attributes.Value;
-    const order = body.at('SortOrder', 'FieldOrder');
+    const order = body.at('SortOrder', 'FieldOrder'), marked = body.at('Restriction', 'IsEqualTo')?.child('ExtendedFieldURI');
     return this.#each('FindItem', body.child('ParentFolderIds').children, (ref) => {
       const { mailbox, folder } = this.#folder(ref, user);
       let all = mailbox.in(folder);
+      if (marked) all = all.filter((one) => one.properties?.[propertyName(marked)] === body.at('Restriction', 'IsEqualTo', 'FieldURIOrConstant', 'Constant')?.attributes.Value);
       if (since) all = all.filter((one) => Math.floor(one.modified / 1000) >= Math.floor(Date.parse(since) / 1000));
       const field = order?.child('FieldURI')?.attributes.FieldURI === 'item:LastModifiedTime' ? 'modified' : order?.child('ExtendedFieldURI') ? 'uid' : 'received';
       all.sort((a, b) => (a[field] - b[field]) || (a.uid - b.uid));
@@ -196,6 +199,8 @@ export class Ews {
       const property = (tag) => wanted.all('ExtendedProperty').find((one) => Number(one.child('ExtendedFieldURI').attributes.PropertyTag) === tag)?.child('Value')?.text;
       const received = property(0x0e06);
       const made = mailbox.add(folder, () => content, { received: received ? new Date(received) : new Date(), isRead: wanted.child('IsRead')?.text === 'true', isDraft: (Number(property(0x0e07) ?? 8) & 8) !== 0 });
+      const named = wanted.all('ExtendedProperty').filter((one) => one.child('ExtendedFieldURI').attributes.PropertyName);
+      made.properties = Object.fromEntries(named.map((one) => [propertyName(one.child('ExtendedFieldURI')), one.child('Value')?.text]));
       return done('CreateItem', `<m:Items><t:Message><t:ItemId Id="${made.id}" ChangeKey="${made.changeKey}"/></t:Message></m:Items>`);
     }, '<m:Items/>');
   }

@@ -144,7 +144,7 @@ export class Mailbox {
     if (!state || state.since === undefined) {
       const begun = state?.begun ?? this.number, after = state?.after;
       const order = (a, b) => b.received - a.received || (a.id < b.id ? -1 : 1);
-      const all = (folder.listing?.begun === begun ? folder.listing.items : this.in(folder).filter((one) => one.created <= begun).sort(order));
+      const all = (folder.listing?.begun === begun ? folder.listing.items : this.in(folder).filter((one) => one.created <= begun && !one.hidden).sort(order));
       folder.listing = { begun, items: all };
       const from = after ? all.findIndex((one) => one.id === after) + 1 : 0;
       const page = all.slice(from, from + limit), more = from + limit < all.length;
@@ -154,6 +154,7 @@ export class Mailbox {
     }
     const { since } = state, changes = [];
     for (const item of this.in(folder)) {
+      if (item.hidden) continue;
       if (item.created > since) changes.push({ number: Math.max(item.created, item.changed, item.read), kind: 'Create', item });
       else if (item.changed > since) changes.push({ number: Math.max(item.changed, item.read), kind: 'Update', item });
       else if (item.read > since) changes.push({ number: item.read, kind: 'ReadFlagChange', item });

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { DirectoryObjects } from './directory.mjs';
 import { Mailbox } from './mailbox.mjs';
-import { created, rendered } from './written.mjs';
+import { created, property, rendered } from './written.mjs';
 
 const problem = (status, code, message, headers = {}) => ({ status, headers, body: { error: { code, message, innerError: { date: new Date().toISOString() } } } });
 const notFound = (what) => problem(404, 'ErrorItemNotFound', `The specified object was not found in the store. ${what}`);
@@ -93,7 +93,7 @@ export class Graph {
   }
 
   #users(query, origin) {
-    const top = Math.min(Number(query.get('$top') ?? 100), 999), skip = Number(query.get('$skiptoken') ?? 0), { users } = this.organisation;
+    const top = Math.min(Number(query.get('$top') ?? 100), 999), skip = Number(query.get('$skiptoken') ?? 0), users = this.organisation.users.filter((one) => !one.removed);
     const value = users.slice(skip, skip + top).map((user) => selected(this.#user(user), query.get('$select')));
     const more = skip + top < users.length;
     const next = new URLSearchParams(query);
@@ -139,9 +139,11 @@ export class Graph {
     return this.#listPage(all, query, url, (folder) => this.#folderView(mailbox, folder));
   }
 
-  // `$filter` on receivedDateTime and `$orderby` of it, the two that listings of a mailbox can count on.
+  // `$filter` on receivedDateTime or on an extended property, and `$orderby` of the time: what listings of a mailbox can count on.
   #messageList({ mailbox, query, base }, folder) {
     let all = [...mailbox.messages.values()].filter((one) => (folder ? one.folder === folder.id : !mailbox.folders.get(one.folder).beside));
+    const [, wantedId, wantedValue] = /^singleValueExtendedProperties\/Any\(ep: ep\/id eq '([^']+)' and ep\/value eq '([^']*)'\)$/u.exec(query.get('$filter') ?? '') ?? [];
+    if (wantedId) all = all.filter((one) => property(one.json, wantedId) === wantedValue);
     for (const [, operator, time] of (query.get('$filter') ?? '').matchAll(/receivedDateTime (ge|gt|lt|le) (\S+)/gu)) {
       const at = Date.parse(time), fits = { ge: (x) => x >= at, gt: (x) => x > at, lt: (x) => x < at, le: (x) => x <= at }[operator];
       if (Number.isNaN(at)) return problem(400, 'BadRequest', `Invalid filter clause: ${time}`);

@@ -1,5 +1,5 @@
 // Messages that a client writes: from JSON, or from MIME as a draft; and the MIME that Exchange makes of them.
-const property = (json, id) => (json.singleValueExtendedProperties ?? []).find((one) => one.id.toLowerCase() === id.toLowerCase())?.value;
+export const property = (json, id) => (json?.singleValueExtendedProperties ?? []).find((one) => one.id.toLowerCase() === id.toLowerCase())?.value;
 
 // A message is a draft unless its flags (PidTagMessageFlags) were given at its creation and lack "unsent".
 export function created(mailbox, folder, body) {

@@ -90,6 +90,7 @@ bench_graph() {
   local mailboxes=20 each=1000 a b total
   fresh_daemon "$work/data"
   # The double without delay: what is measured is the connector, the pipeline and the store.
+  rm -f "$work/double.json"
   node "$root/tests/doubles/m365/server.mjs" --listen 127.0.0.1:0 --ready-file "$work/double.json" \
     --synthetic "{\"mailboxes\":$mailboxes,\"messages_per_mailbox\":$each,\"mean_bytes\":76800,\"seed\":1}" >"$work/double.log" 2>&1 &
   pids+=($!)

@@ -1,14 +1,19 @@
 // Large downloads from the real daemon: exact, in ranges, and with little memory however large they are.
+// KOPIAL_LARGE_MIB=200 tries it with an attachment of that size (60), whose message is above the limit that the daemon has when nothing is set.
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { Daemon } from '../support/daemon.mjs';
 
 const daemon = new Daemon();
 const mib = 1 << 20;
-const content = randomBytes(60 * mib + 12_345);
-const encoded = content.toString('base64').replace(/.{76}/gu, '$&\r\n');
+const content = randomBytes(Number(process.env.KOPIAL_LARGE_MIB ?? 60) * mib + 12_345);
+// 57 bytes are a line of 76 characters.
+const lines = [];
+for (let at = 0; at < content.length; at += 57 << 10) lines.push(content.subarray(at, at + (57 << 10)).toString('base64').replace(/.{76}/gu, '$&\r\n'));
+const encoded = lines.join('');
+if (encoded.length > 250 * mib) appendFileSync(daemon.config, `[limits]\nmessage_bytes_max = "${Math.ceil(encoded.length / mib) + 1}MiB"\n`);
 const raw = Buffer.from(`From: a@example.org\r\nSubject: large\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nSee the attachment.\r\n--b\r\nContent-Type: application/octet-stream; name=large.bin\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename=large.bin\r\n\r\n${encoded}\r\n--b--\r\n`);
 let tenant, at, token;
 

@@ -68,7 +68,8 @@ rocksdb::DBOptions database_options(const DatabaseOptions& options, const Budget
   db.bytes_per_sync = 1 << 20;
   db.wal_bytes_per_sync = 1 << 20;
   // What a start after a crash has to read again, at most; a small family that is seldom written would otherwise keep every log alive.
-  db.max_total_wal_size = std::max<std::uint64_t>(budget.write_bytes, 64 << 20);
+  // Small messages are read back at some 30 MiB a second, and a start is to take less than five.
+  db.max_total_wal_size = 64 << 20;
   db.write_buffer_manager = budget.write_buffers;
   db.rate_limiter = budget.rate_limiter;
   db.max_open_files = 256;  // Per tenant, and a server has hundreds.

@@ -67,7 +67,7 @@ Result<std::vector<BackupFault>> verify_backup(const std::filesystem::path& fold
                                                std::stop_token stop, const std::function<void(const BackupProgress&)>& progress = {});
 
 // Puts the backup's store into `target`/store, where `target` is a tenant's folder that has none; and the newest known journal of erasures beside it as
-// "erasures.newer". Every byte is compared while it is copied: corrupt, naming the file, leaves nothing behind. What is restored is opened
+// "erasures.newer", and the checkpoint the backup stands at as its anchor. Every byte is compared while it is copied: corrupt, naming the file, leaves nothing behind. What is restored is opened
 // with TenantStore::open, compared with the record, and then told what was erased since (TenantStore::replay_erasures).
 Result<BackupRecord> restore_backup(const std::filesystem::path& folder, const std::string& id, const Secret& key,
                                     const std::filesystem::path& target, std::stop_token stop,

@@ -84,6 +84,11 @@ Result<BackupRecord> restore_backup(const fs::path& folder, const std::string& i
   if (journal) {
     if (auto kept = write_file_durably(target / kNewerErasures, *journal); !kept) return give_up(kept.error());
   }
+  if (!manifest->record.checkpoint.empty()) {
+    // What the backup stood at is what the restored store is held against when it is opened.
+    fs::create_directories(target / "evidence", bad);
+    if (auto kept = write_file_durably(target / "evidence" / "anchor", manifest->record.checkpoint, 0644); !kept) return give_up(kept.error());
+  }
   fs::rename(part, target / "store", bad);
   if (bad) return give_up(Error{ErrorCode::unavailable, fmt::format("renaming {}: {}", part.string(), bad.message())});
   if (auto synced = sync_folder(target); !synced) return synced.error();

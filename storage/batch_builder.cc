@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "storage/crypto/digest.h"
+#include "storage/evidence/log.h"
+
 namespace kopial {
 namespace {
 
@@ -12,10 +15,16 @@ Error unreadable(Family family) {
   return Error{ErrorCode::corrupt, fmt::format("a row of {} cannot be read", tenant_families()[family].name)};
 }
 
+constexpr std::size_t kRowFactsMax = 500;  // of one entry
+
+Fact copy_fact(const PreparedMessage& message) {
+  return {.type = FactType::copy, .bytes = message.raw_bytes, .defects = message.defects};
+}
+
 }  // namespace
 
 BatchBuilder::BatchBuilder(const Database& database, const Names& names, const PartStore& parts, const PackStore& packs,
-                           const State& state, Time now)
+                           const State& state, const TreeEdge* edge, Time now)
     : database_(database),
       names_(names),
       parts_(parts),
@@ -23,6 +32,8 @@ BatchBuilder::BatchBuilder(const Database& database, const Names& names, const P
       before_(state),
       state_(state),
       now_(now),
+      evidence_(edge != nullptr),
+      edge_(evidence_ ? *edge : TreeEdge()),
       rows_(rocksdb::BytewiseComparator(), 0, /*overwrite_key=*/true) {}
 
 Result<BatchOutcome> BatchBuilder::add(const PreparedBatch& batch) {
@@ -32,20 +43,27 @@ Result<BatchOutcome> BatchBuilder::add(const PreparedBatch& batch) {
     auto done = add_message(intake);
     if (!done) return done.error();
     outcome.messages.push_back(*done);
+    end_entry(done->serial);
   }
   for (const auto& pack : batch.packs) new_packs_.push_back(&pack);
   for (const auto& moved : batch.moved) {
-    if (auto done = move(moved); !done) return done.error();
+    auto done = move(moved);
+    if (!done) return done.error();
+    end_entry(*done);
   }
   for (const auto& vanished : batch.vanished) {
-    if (auto done = vanish(vanished); !done) return done.error();
+    auto done = vanish(vanished);
+    if (!done) return done.error();
+    end_entry(*done);
   }
   for (const auto& item : batch.quarantined) {
     if (auto done = quarantine(item); !done) return done.error();
+    end_entry(std::nullopt, EntryKind::quarantined);
   }
   for (const auto& cursor : batch.cursors) {
     if (auto done = set_cursor(cursor); !done) return done.error();
   }
+  end_entry(std::nullopt);
   return outcome;
 }
 
@@ -57,6 +75,8 @@ bool BatchBuilder::finish() {
     if (counted.before != counted.now) put(kArchives, folder_key(id.first, id.second), encode(counted.now));
   }
   put_packs();
+  end_row_facts();
+  write_entries();
   if (state_ != before_) put(kMeta, kStateKey, encode(state_));
   return rows().Count() > 0;
 }
@@ -164,13 +184,17 @@ Result<BatchBuilder::Kept> BatchBuilder::keep_copy(const PreparedMessage& messag
 
   if (!kept.new_message) {
     if (auto added = add_further_copy(kept.serial, message.copy); !added) return added.error();
+    entries_.back().entry.facts.push_back(copy_fact(message));
     return kept;
   }
   put(kIdentities, identity, encode_number(to_number(kept.serial)));
-  put(kMessages, serial_key(kept.serial),
-      encode(MessageValue{message.identity, message.copy, message.raw_bytes, now_, false, message.summary}));
   ++state_.messages;
-  add_change(ChangeKind::message_added, kept.serial, message.copy);
+  const Sequence added = add_change(ChangeKind::message_added, kept.serial, message.copy);
+  const Bytes row = encode(MessageValue{message.identity, message.copy, message.raw_bytes, now_, false, message.summary, added});
+  put(kMessages, serial_key(kept.serial), row);
+  auto& facts = entries_.back().entry.facts;
+  facts.push_back(copy_fact(message));
+  facts.push_back({.type = FactType::message, .serial = kept.serial, .digest = sha256(row)});
   return kept;
 }
 
@@ -207,7 +231,7 @@ Result<void> BatchBuilder::add_further_copy(Serial serial, const CopyId& copy) {
 
 // --- moves
 
-Result<void> BatchBuilder::move(const Moved& moved) {
+Result<std::optional<Serial>> BatchBuilder::move(const Moved& moved) {
   const Bytes old_key = names_.seen_key(moved.seen);
   SeenKey target = moved.seen;
   if (!moved.new_item.empty()) target.item = moved.new_item;
@@ -219,22 +243,23 @@ Result<void> BatchBuilder::move(const Moved& moved) {
   auto present = read(kSeen, new_key, decode_seen);
   if (!present) return present.error();
   if (!*before) {
-    if (*present) return {};  // The same batch again.
+    if (*present) return std::optional<Serial>();  // The same batch again.
     return Error{ErrorCode::not_found, "an item that was never archived cannot be moved; fetch it"};
   }
   const SeenRow& old_row = **before;
 
   if (new_name) {
     remove(kSeen, old_key);
+    add_row_fact(kSeen, old_key, std::nullopt);
     if (!old_row.vanished) {
-      if (auto dropped = drop_seen_item(moved.seen, old_row); !dropped) return dropped;
+      if (auto dropped = drop_seen_item(moved.seen, old_row); !dropped) return dropped.error();
     }
     if (*present && !(*present)->vanished) {  // The item was archived under its new name before the move was heard of.
-      if (old_row.vanished || old_row.place() == (*present)->place()) return {};
+      if (old_row.vanished || old_row.place() == (*present)->place()) return std::optional(old_row.serial);
       auto left = leave_place(old_row, (*present)->place());
       if (!left) return left.error();
       if (*left) add_change(ChangeKind::placement_changed, old_row.serial, old_row.copy);
-      return {};
+      return std::optional(old_row.serial);
     }
   }
 
@@ -248,7 +273,7 @@ Result<void> BatchBuilder::move(const Moved& moved) {
 
   if (old_row.erased) {  // Nothing of it is placed; only its name at the source is kept, without its message.
     if (!new_name && !old_row.vanished) {
-      if (auto dropped = drop_seen_item(moved.seen, old_row); !dropped) return dropped;
+      if (auto dropped = drop_seen_item(moved.seen, old_row); !dropped) return dropped.error();
     }
     put_seen_item(target, moved.folder);
   } else if (row.place() != old_row.place()) {
@@ -266,7 +291,7 @@ Result<void> BatchBuilder::move(const Moved& moved) {
     if (auto placed = put_placement(row.place(), **value); !placed) return placed.error();
     add_change(ChangeKind::placement_changed, row.serial, row.copy);
     if (!new_name && !old_row.vanished) {
-      if (auto dropped = drop_seen_item(moved.seen, old_row); !dropped) return dropped;
+      if (auto dropped = drop_seen_item(moved.seen, old_row); !dropped) return dropped.error();
     }
     put_seen_item(target, moved.folder);
   } else if (old_row.vanished) {  // It came back to where it was.
@@ -274,27 +299,27 @@ Result<void> BatchBuilder::move(const Moved& moved) {
     if (!value) return value.error();
     if (*value) {
       (*value)->vanished_at.reset();
-      put(kMessagePlacements, message_placement_key(row.place()), encode(**value));
+      put_place(row.place(), **value);
       add_change(ChangeKind::placement_changed, row.serial, row.copy);
     }
     put_seen_item(target, moved.folder);
   }
   if (new_name || row != old_row) put_seen(new_key, row);
-  return {};
+  return std::optional(row.serial);
 }
 
-Result<void> BatchBuilder::vanish(const Vanished& vanished) {
+Result<std::optional<Serial>> BatchBuilder::vanish(const Vanished& vanished) {
   const Bytes key = names_.seen_key(vanished.seen);
   auto row = read(kSeen, key, decode_seen);
   if (!row) return row.error();
-  if (!*row || (*row)->vanished) return {};  // Never archived, or the same batch again.
-  if (auto dropped = drop_seen_item(vanished.seen, **row); !dropped) return dropped;
+  if (!*row || (*row)->vanished) return std::optional<Serial>();  // Never archived, or the same batch again.
+  if (auto dropped = drop_seen_item(vanished.seen, **row); !dropped) return dropped.error();
   auto closed = close_placement((*row)->place(), vanished.at);
   if (!closed) return closed.error();
   if (*closed) add_change(ChangeKind::placement_changed, (*row)->serial, (*row)->copy);
   (*row)->vanished = true;
   put_seen(key, **row);
-  return {};
+  return std::optional((*row)->serial);
 }
 
 // An item is elsewhere now. Within its archive the same message moves; another message or another archive leaves the old
@@ -323,14 +348,14 @@ Result<BatchBuilder::Placed> BatchBuilder::put_placement(const PlaceKey& place, 
     if (!reopened && row.unread == value.unread) return Placed::unchanged;
     if (reopened) row.vanished_at.reset();
     row.unread = value.unread;
-    put(kMessagePlacements, key, encode(row));
+    put_place(place, row);
     return reopened ? Placed::reopened : Placed::unchanged;
   }
   auto totals = archive(place.archive);
   if (!totals) return totals.error();
   auto count = folder(place.archive, place.folder);
   if (!count) return count.error();
-  put(kMessagePlacements, key, encode(value));
+  put_place(place, value);
   put(kPlacements, placement_key(place, value.received), encode_text(""));
   ++(*totals)->messages;
   (*totals)->bytes += value.bytes;
@@ -351,6 +376,7 @@ Result<std::optional<PlacementValue>> BatchBuilder::take_placement(const PlaceKe
   if (!count) return count.error();
   remove(kMessagePlacements, key);
   remove(kPlacements, placement_key(place, (*present)->received));
+  add_fact({.type = FactType::unplaced, .serial = place.serial, .archive = place.archive, .folder = static_cast<std::uint32_t>(place.folder), .tag = place.tag});
   --(*totals)->messages;
   (*totals)->bytes -= (*present)->bytes;
   --(*count)->messages;
@@ -365,25 +391,36 @@ Result<bool> BatchBuilder::close_placement(const PlaceKey& place, Time at) {
   if (!present) return present.error();
   if (!*present || (*present)->vanished_at) return false;
   (*present)->vanished_at = at;
-  put(kMessagePlacements, key, encode(**present));
+  put_place(place, **present);
   return true;
 }
 
 Result<void> BatchBuilder::drop_seen_item(const SeenKey& key, const SeenRow& row) {
   auto there = folder(row.archive, row.folder);
   if (!there) return there.error();
-  remove(kSeenItems, names_.seen_items_prefix(key.profile, key.mailbox, (*there)->path) + names_.seen_item(key.item));
+  const Bytes listed = names_.seen_items_prefix(key.profile, key.mailbox, (*there)->path) + names_.seen_item(key.item);
+  remove(kSeenItems, listed);
+  add_row_fact(kSeenItems, listed, std::nullopt);
   return {};
 }
 
-void BatchBuilder::put_seen(BytesView key, const SeenRow& row) {
-  put(kSeen, key, encode(row));
-  seen_rows_.emplace_back(row.serial, key);
+void BatchBuilder::put_seen(BytesView key, const SeenRow& after) {
+  const Bytes row = encode(after);
+  put(kSeen, key, row);
+  seen_rows_.emplace_back(after.serial, key);
+  add_row_fact(kSeen, key, row);
 }
 
 void BatchBuilder::put_seen_item(const SeenKey& key, std::string_view folder) {
-  put(kSeenItems, names_.seen_items_prefix(key.profile, key.mailbox, folder) + names_.seen_item(key.item),
-      encode_text(key.item));
+  const Bytes listed = names_.seen_items_prefix(key.profile, key.mailbox, folder) + names_.seen_item(key.item);
+  const Bytes row = encode_text(key.item);
+  put(kSeenItems, listed, row);
+  add_row_fact(kSeenItems, listed, row);
+}
+
+void BatchBuilder::put_place(const PlaceKey& place, const PlacementValue& value) {
+  put(kMessagePlacements, message_placement_key(place), encode(value));
+  add_fact(placed_fact(place, value));
 }
 
 // --- the rest
@@ -394,8 +431,10 @@ Result<void> BatchBuilder::quarantine(const PreparedQuarantine& item) {
   if (*number) return {};  // The same bytes of the same item: the same batch again.
   const std::uint64_t fresh = ++state_.last_quarantine;
   put(kQuarantine, quarantine_tag_key(item.tag), encode_number(fresh));
-  put(kQuarantine, quarantine_row_key(fresh), encode(QuarantineValue{now_, item.bytes, item.item}));
+  const Bytes row = encode(QuarantineValue{now_, item.bytes, item.item});
+  put(kQuarantine, quarantine_row_key(fresh), row);
   put(kQuarantineBytes, quarantine_row_key(fresh), item.stored);
+  add_fact({.type = FactType::quarantined, .digest = sha256(row), .content = item.content, .number = fresh});
   return {};
 }
 
@@ -404,18 +443,103 @@ Result<void> BatchBuilder::set_cursor(const CursorUpdate& cursor) {
   auto present = read(kCursors, key, decode_text);
   if (!present) return present.error();
   if (present->value_or("") == cursor.value) return {};
+  std::optional<Bytes> after;
   if (cursor.value.empty()) {
     remove(kCursors, key);
   } else {
-    put(kCursors, key, encode_text(cursor.value));
+    after = encode_text(cursor.value);
+    put(kCursors, key, *after);
   }
+  add_row_fact(kCursors, key, after);
   return {};
 }
 
 Sequence BatchBuilder::add_change(ChangeKind kind, Serial serial, const CopyId& copy) {
   const Sequence sequence{++state_.last_sequence};
-  put(kChanges, sequence_key(sequence), encode(Change{sequence, kind, serial, copy}));
+  entries_.push_back({{static_cast<EntryKind>(kind), now_, serial, copy, {}}, sequence});
   return sequence;
+}
+
+// --- evidence
+
+void BatchBuilder::add_row_fact(Family family, BytesView key, const std::optional<Bytes>& row) {
+  row_facts_.push_back(row_fact(static_cast<std::uint8_t>(family), key, row));
+}
+
+void BatchBuilder::end_entry(std::optional<Serial> message, EntryKind without_change) {
+  const std::size_t changes_end = entries_.size();
+  std::map<std::optional<Serial>, std::size_t> own;
+  for (auto& fact : facts_) {
+    const bool of_place = fact.type == FactType::placed || fact.type == FactType::unplaced;
+    const auto about = of_place ? std::optional(fact.serial) : message;
+    std::size_t at = changes_end;
+    while (at > entries_ended_ && entries_[at - 1].entry.serial != about) --at;
+    if (at == entries_ended_) {
+      const auto [entry, fresh] = own.try_emplace(about, entries_.size());
+      if (fresh) entries_.push_back({{without_change, now_, {}, {}, {}}, {}});
+      at = entry->second + 1;
+    }
+    entries_[at - 1].entry.facts.push_back(std::move(fact));
+  }
+  facts_.clear();
+  for (auto& fact : folder_facts_) entries_.push_back({{EntryKind::noted, now_, {}, {}, {std::move(fact)}}, {}});
+  folder_facts_.clear();
+  entries_ended_ = entries_.size();
+}
+
+// One entry for the rows of the whole batch: a leaf of its own for each would be as many again as there are messages.
+void BatchBuilder::end_row_facts() {
+  for (std::size_t from = 0; from < row_facts_.size(); from += kRowFactsMax) {
+    const auto begin = row_facts_.begin() + static_cast<std::ptrdiff_t>(from);
+    const auto end = row_facts_.begin() + static_cast<std::ptrdiff_t>(std::min(from + kRowFactsMax, row_facts_.size()));
+    add_event(EntryKind::noted, std::vector<Fact>(begin, end));
+  }
+  row_facts_.clear();
+}
+
+void BatchBuilder::add_event(EntryKind kind, std::vector<Fact> facts) {
+  entries_.push_back({{kind, now_, {}, {}, std::move(facts)}, {}});
+  entries_ended_ = entries_.size();
+}
+
+void BatchBuilder::add_row(Family family, BytesView key, const std::optional<Bytes>& value) {
+  if (value) put(family, key, *value);
+  else remove(family, key);
+}
+
+void BatchBuilder::take_change(Sequence sequence, Entry entry) {
+  entry.at = now_;
+  entries_.push_back({std::move(entry), sequence});
+  entries_ended_ = entries_.size();
+}
+
+void BatchBuilder::set_beginning(std::uint8_t stage, Bytes at) {
+  state_.beginning = stage;
+  state_.beginning_at = std::move(at);
+}
+
+// One leaf for each entry, in their order, and the tiles that grow by them.
+void BatchBuilder::write_entries() {
+  if (entries_.empty()) return;
+  const Bytes salts = random_bytes(kSaltBytes * entries_.size());
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    const auto& [entry, sequence] = entries_[i];
+    StoredEntry stored;
+    stored.leaf = edge_.size();
+    stored.kind = entry.kind;
+    stored.salt = salts.substr(i * kSaltBytes, kSaltBytes);
+    stored.canonical = encode(entry);
+    const Bytes row = encode(stored);
+    if (is_change(entry.kind)) put(kChanges, sequence_key(sequence), row);
+    else put(entry.kind == EntryKind::audit ? kAudit : kEvents, leaf_key(stored.leaf), row);
+    if (!evidence_) continue;
+    edge_.append(leaf_hash(commitment(stored.salt, stored.canonical).view()), [&](const Tile& tile) {
+      // Hashes tell nothing and are served to anybody who asks, so they are not sealed.
+      rows_.Put(database_.family(kEvidence), tile_key(tile.level, tile.index), encode_tile(tile.hashes));
+    });
+  }
+  state_.leaves = edge_.size();
+  state_.root = edge_.root();
 }
 
 Result<ArchiveValue*> BatchBuilder::archive(ArchiveId id) {
@@ -451,6 +575,8 @@ Result<FolderNumber> BatchBuilder::folder_number(ArchiveId archive_id, const std
     if (!totals) return totals.error();
     *number = ++(*totals)->last_folder;
     put(kArchives, key, encode_number(**number));
+    // An entry of its own: it stays when the message that brought the folder is erased.
+    folder_facts_.push_back({.type = FactType::folder, .archive = archive_id, .folder = static_cast<std::uint32_t>(**number), .text = path});
     folders_[{archive_id, FolderNumber{static_cast<std::uint32_t>(**number)}}].now = FolderValue{path, 0};
   }
   return folder_numbers_.emplace(id, FolderNumber{static_cast<std::uint32_t>(**number)}).first->second;

@@ -3,6 +3,8 @@
 
 #include "storage/base/encoding.h"
 #include "storage/batch_builder.h"
+#include "storage/crypto/digest.h"
+#include "storage/evidence/log.h"
 
 namespace kopial {
 namespace {
@@ -13,6 +15,15 @@ Error unreadable(Family family) {
 
 bool goes(const PreparedErasure& erasure, const CopyId& id) {
   return std::any_of(erasure.copies.begin(), erasure.copies.end(), [&](const auto& copy) { return copy.goes && copy.id == id; });
+}
+
+// Whether an entry that is no change tells of something that goes.
+bool names(const PreparedErasure& erasure, const Entry& entry) {
+  const bool all = std::all_of(erasure.copies.begin(), erasure.copies.end(), [](const auto& copy) { return copy.goes; });
+  return std::any_of(entry.facts.begin(), entry.facts.end(), [&](const Fact& fact) {
+    if (fact.type == FactType::placed) return fact.serial == erasure.message && goes(erasure, fact.copy);
+    return fact.type == FactType::unplaced && fact.serial == erasure.message && all;
+  });
 }
 
 }  // namespace
@@ -31,6 +42,7 @@ Result<ErasureOutcome> BatchBuilder::erase(const std::vector<PreparedErasure>& e
     for (const auto& erasure : erasures) {
       if (erasure.message != message) continue;
       if (auto done = erase_seen(erasure, key); !done) return done.error();
+      end_entry(message);
     }
   }
   // Each pack once, however many of its pieces go.
@@ -46,8 +58,15 @@ Result<void> BatchBuilder::erase(const PreparedErasure& erasure, ErasureOutcome&
   for (const auto& key : erasure.seen_keys) {
     if (auto done = erase_seen(erasure, key); !done) return done;
   }
-  if (auto done = redact_changes(erasure); !done) return done;
+  auto leaves = redact_entries(erasure);
+  if (!leaves) return leaves.error();
+  const bool all = std::all_of(erasure.copies.begin(), erasure.copies.end(), [](const auto& copy) { return copy.goes; });
   add_change(ChangeKind::erased, erasure.message, CopyId{});
+  entries_.back().entry.facts.push_back({.type = FactType::erased, .serial = erasure.message, .number = all ? 1u : 2u, .leaves = *std::move(leaves)});
+  if (!all) {
+    if (auto done = state_what_stays(erasure); !done) return done;
+  }
+  end_entry(erasure.message);
   return {};
 }
 
@@ -154,26 +173,71 @@ Result<void> BatchBuilder::erase_seen(const PreparedErasure& erasure, BytesView 
   return {};
 }
 
-// Of a change of an erased copy only its kind and serial stay: a digest of the bytes would still prove what they were.
-Result<void> BatchBuilder::redact_changes(const PreparedErasure& erasure) {
-  const auto redact = [&](Sequence sequence, BytesView bytes) -> Result<void> {
-    auto change = decode_change(sequence, bytes);
-    if (!change) return unreadable(kChanges);
-    if (change->serial != erasure.message || !goes(erasure, change->copy)) return {};
-    change->copy = CopyId{};
-    put(kChanges, sequence_key(sequence), encode(*change));
+// Of an entry about an erased copy only its leaf, kind and serial stay: a digest of the bytes would still prove what they were. What an
+// earlier erasure of the same message said of the copies that stayed goes too; this one says it again, of those that stay now.
+Result<std::vector<std::uint64_t>> BatchBuilder::redact_entries(const PreparedErasure& erasure) {
+  std::vector<std::uint64_t> leaves;
+  // A change from before the log began may name no copy: it was erased then, and others stayed.
+  const bool all = std::all_of(erasure.copies.begin(), erasure.copies.end(), [](const auto& copy) { return copy.goes; });
+  const auto redact = [&](Family family, BytesView key, BytesView bytes) -> Result<void> {
+    const auto stored = decode_stored_entry(bytes);
+    if (!stored) return unreadable(family);
+    if (stored->erased) return {};
+    const auto said = decode_entry(stored->canonical);
+    if (!said) return unreadable(family);
+    const bool earlier = said->kind == EntryKind::erased && said->serial == erasure.message;
+    const bool change = is_change(said->kind) && said->kind != EntryKind::erased && said->serial == erasure.message && (all || goes(erasure, said->copy));
+    const bool note = !is_change(said->kind) && names(erasure, *said);
+    if (!earlier && !change && !note) return {};
+    if (earlier) {
+      for (const auto& fact : said->facts) leaves.insert(leaves.end(), fact.leaves.begin(), fact.leaves.end());
+    }
+    leaves.push_back(stored->leaf);
+    put(family, key, encode(*erased_form(*stored)));
     return {};
   };
-  for (const Sequence sequence : erasure.changes) {
-    auto bytes = read(kChanges, sequence_key(sequence));
+  const auto redact_at = [&](Family family, const Bytes& key) -> Result<void> {
+    auto bytes = read(family, key);
     if (!bytes) return bytes.error();
-    if (!*bytes) return Error{ErrorCode::corrupt, "a change is missing"};
-    if (auto done = redact(sequence, **bytes); !done) return done;
+    if (!*bytes) return Error{ErrorCode::corrupt, "an entry of the evidence is missing"};
+    return redact(family, key, **bytes);
+  };
+  for (const Sequence sequence : erasure.changes) {
+    if (auto done = redact_at(kChanges, sequence_key(sequence)); !done) return done.error();
   }
-  auto rows = database_.range(kChanges, sequence_key(Sequence{to_number(erasure.changes_until) + 1}), "");
+  for (const auto leaf : erasure.events) {
+    if (auto done = redact_at(kEvents, leaf_key(leaf)); !done) return done.error();
+  }
+  auto changes = database_.range(kChanges, sequence_key(Sequence{to_number(erasure.changes_until) + 1}), "");
+  for (; changes.valid(); changes.next()) {
+    if (auto done = redact(kChanges, changes.key(), changes.value()); !done) return done.error();
+  }
+  if (auto status = changes.status(); !status) return status.error();
+  auto events = database_.range(kEvents, leaf_key(erasure.events_until), "");
+  for (; events.valid(); events.next()) {
+    if (auto done = redact(kEvents, events.key(), events.value()); !done) return done.error();
+  }
+  if (auto status = events.status(); !status) return status.error();
+  std::sort(leaves.begin(), leaves.end());
+  leaves.erase(std::unique(leaves.begin(), leaves.end()), leaves.end());
+  return leaves;
+}
+
+// The leaf of an erasure of some copies says how the others lie now: the entry that said it may be one that was just redacted.
+Result<void> BatchBuilder::state_what_stays(const PreparedErasure& erasure) {
+  const Bytes key = serial_key(erasure.message);
+  auto message = read(kMessages, key, decode_message);
+  if (!message) return message.error();
+  if (!*message) return unreadable(kMessages);
+  (*message)->more_copies = false;
+  add_fact({.type = FactType::message, .serial = erasure.message, .digest = sha256(encode(**message))});
+  auto rows = database_.range(kMessagePlacements, key, after_prefix(key));
   for (; rows.valid(); rows.next()) {
-    Decoder key(rows.key());
-    if (auto done = redact(Sequence{key.fixed64()}, rows.value()); !done) return done;
+    const auto place = parse_message_placement_key(rows.key());
+    const auto value = decode_placement(rows.value());
+    if (!place || !value) return unreadable(kMessagePlacements);
+    if (goes(erasure, value->copy)) continue;
+    add_fact(placed_fact(*place, *value));
   }
   return rows.status();
 }

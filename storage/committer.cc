@@ -2,21 +2,43 @@
 
 #include <algorithm>
 
+#include "storage/evidence/beginning.h"
+
 namespace kopial {
 namespace {
 
 // One write holds all of its group in memory, twice. A single larger batch is a group alone.
 constexpr std::size_t kGroupBytesMax = 32 << 20;
 
+Error not_begun() {
+  return {ErrorCode::unavailable, "the evidence log of this store is being begun with what was in it already; mail is taken and erased when that is done"};
+}
+
 }  // namespace
 
 Result<void> Committer::load() {
   auto value = database_.get(kMeta, kStateKey);
   if (!value) return value.error();
-  if (!*value) return {};
-  const auto state = decode_state(**value);
-  if (!state) return Error{ErrorCode::corrupt, "the state of the store cannot be read"};
-  state_ = *state;
+  State state;
+  if (*value) {
+    if (is_newer_state(**value)) return Error{ErrorCode::invalid, "the store was last written by a newer version: use that one, or one that is newer still"};
+    const auto decoded = decode_state(**value);
+    if (!decoded) return Error{ErrorCode::corrupt, "the state of the store cannot be read"};
+    state = *decoded;
+  } else if (evidence_) {
+    auto older = has_rows_without_state(database_);
+    if (!older) return older.error();
+    if (*older) {
+      state.beginning = kBeginningAudit;
+    } else {
+      // So that a store which never gets mail is not taken for an older one at its next start.
+      rocksdb::WriteBatch batch;
+      batch.Put(database_.family(kMeta), slice(kStateKey), slice(encode(state)));
+      if (auto written = database_.write(batch); !written) return written;
+    }
+  }
+  if (auto loaded = log_.load(state); !loaded) return loaded;
+  state_ = state;
   return {};
 }
 
@@ -30,23 +52,61 @@ void Committer::on_change(std::function<void(Sequence)> listener) {
   listener_ = std::move(listener);
 }
 
+void Committer::on_durable(std::function<void()> listener) {
+  const std::lock_guard lock(mutex_);
+  durable_ = std::move(listener);
+}
+
 Result<BatchOutcome> Committer::commit(const PreparedBatch& batch) {
-  Waiting mine{batch, std::nullopt, {}, false};
+  {
+    const std::lock_guard lock(mutex_);
+    if (refusal_) return *refusal_;
+    if (state_.beginning != kBeginningNone) return not_begun();
+  }
+  Waiting mine{[&](BatchBuilder& builder) { return builder.add(batch); }, batch.bytes, false, std::nullopt, false};
   commit(mine);
   return *std::move(mine.outcome);
 }
 
 Result<ErasureOutcome> Committer::erase(const PreparedBatch& batch) {
-  Waiting mine{batch, std::nullopt, {}, false};
+  {
+    const std::lock_guard lock(mutex_);
+    if (state_.beginning != kBeginningNone) return not_begun();
+  }
+  ErasureOutcome outcome;
+  Waiting mine{[&](BatchBuilder& builder) -> Result<BatchOutcome> {
+                 // Only the writer adds to seen_rows_, and this is the writer.
+                 auto erased = builder.erase(batch.erasures, seen_rows_, may_erase_);
+                 if (!erased) return erased.error();
+                 outcome = *erased;
+                 return BatchOutcome{};
+               },
+               batch.bytes, true, std::nullopt, false};
   commit(mine);
   if (!*mine.outcome) return mine.outcome->error();
-  return mine.erased;
+  return outcome;
 }
 
 void Committer::watch(std::set<Serial> messages) {
   const std::lock_guard lock(mutex_);
   watched_ = std::move(messages);
   seen_rows_.clear();
+}
+
+Result<void> Committer::commit(std::function<void(BatchBuilder&)> add) {
+  Waiting mine{[&](BatchBuilder& builder) {
+                 add(builder);
+                 return Result<BatchOutcome>(BatchOutcome{});
+               },
+               0, false, std::nullopt, false};
+  commit(mine);
+  if (!*mine.outcome) return mine.outcome->error();
+  return {};
+}
+
+void Committer::refuse_mail(std::optional<Error> why) {
+  const std::lock_guard lock(mutex_);
+  refusal_ = std::move(why);
 }
 
 void Committer::commit(Waiting& mine) {
@@ -58,11 +118,10 @@ void Committer::commit(Waiting& mine) {
   writing_ = true;
   std::vector<Waiting*> group;
   for (std::size_t bytes = 0; !queue_.empty(); queue_.pop_front()) {
-    bytes += queue_.front()->batch.bytes;
+    bytes += queue_.front()->bytes;
     if (!group.empty() && bytes > kGroupBytesMax) break;
     // Erasing looks at the store, not at what else its group brings, so it is a group alone.
-    const bool alone = !queue_.front()->batch.erasures.empty();
-    if (!group.empty() && (alone || !group.front()->batch.erasures.empty())) break;
+    if (!group.empty() && (queue_.front()->alone || group.front()->alone)) break;
     group.push_back(queue_.front());
   }
   lock.unlock();
@@ -74,28 +133,19 @@ void Committer::commit(Waiting& mine) {
   written_.notify_all();
 }
 
-Result<void> Committer::add(BatchBuilder& builder, Waiting& waiting) {
-  if (!waiting.batch.erasures.empty()) {
-    // Only the writer adds to seen_rows_, and this is the writer.
-    auto erased = builder.erase(waiting.batch.erasures, seen_rows_, may_erase_);
-    if (!erased) {
-      waiting.outcome = erased.error();
-      return erased.error();
-    }
-    waiting.erased = *erased;
-  }
-  waiting.outcome = builder.add(waiting.batch);
-  if (!*waiting.outcome) return waiting.outcome->error();
-  return {};
-}
-
 // Only the writer gets here, so state_ changes nowhere else meanwhile.
 void Committer::write(const std::vector<Waiting*>& group) {
+  if (const auto damage = log_.damage(); !damage.empty()) {
+    for (auto* waiting : group) waiting->outcome = Error{ErrorCode::unavailable, damage};
+    return;
+  }
   std::vector<Waiting*> sound = group;
   while (!sound.empty()) {
-    BatchBuilder builder(database_, names_, parts_, packs_, state_, clock_.now());
+    const TreeEdge edge = log_.edge();
+    BatchBuilder builder(database_, names_, parts_, packs_, state_, evidence_ ? &edge : nullptr, clock_.now());
     const auto failed = std::find_if(sound.begin(), sound.end(), [&](Waiting* waiting) {
-      return !add(builder, *waiting);
+      waiting->outcome = waiting->add(builder);
+      return !waiting->outcome->ok();
     });
     if (failed != sound.end()) {  // Rare. Its half-added rows go with the builder; the others begin again.
       sound.erase(failed);
@@ -106,8 +156,10 @@ void Committer::write(const std::vector<Waiting*>& group) {
       for (auto* waiting : sound) waiting->outcome = written.error();
       return;
     }
+    log_.advance(builder.edge(), to_number(builder.state().last_taken()));
     const bool changed = builder.state().last_sequence != state_.last_sequence;
     std::function<void(Sequence)> listener;
+    std::function<void()> durable;
     {
       const std::lock_guard lock(mutex_);
       state_ = builder.state();
@@ -115,7 +167,9 @@ void Committer::write(const std::vector<Waiting*>& group) {
       for (const auto& row : builder.seen_rows()) {
         if (watched_.contains(row.first)) seen_rows_.push_back(row);
       }
+      durable = durable_;
     }
+    if (durable) durable();
     if (changed && listener) listener(Sequence{builder.state().last_sequence});
     return;
   }

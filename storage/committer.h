@@ -13,6 +13,7 @@
 #include <set>
 
 #include "storage/batch_builder.h"
+#include "storage/evidence/log.h"
 
 namespace kopial {
 
@@ -20,8 +21,17 @@ namespace kopial {
 class Committer {
  public:
   using MayErase = std::function<Result<void>(Serial)>;
-  Committer(Database& database, const Names& names, const PartStore& parts, const PackStore& packs, Clock& clock, MayErase may_erase)
-      : database_(database), names_(names), parts_(parts), packs_(packs), clock_(clock), may_erase_(std::move(may_erase)) {}
+  // `evidence` false: benches only, to measure its share.
+  Committer(Database& database, const Names& names, const PartStore& parts, const PackStore& packs, EvidenceLog& log, Clock& clock,
+            MayErase may_erase, bool evidence)
+      : database_(database),
+        names_(names),
+        parts_(parts),
+        packs_(packs),
+        log_(log),
+        clock_(clock),
+        may_erase_(std::move(may_erase)),
+        evidence_(evidence) {}
 
   // Reads the state. To be called once, before anything else.
   Result<void> load();
@@ -32,34 +42,44 @@ class Committer {
   // From now on, notes which rows of kSeen are written that name one of these messages. Whoever looks for them in the
   // store meanwhile misses those and only those, and `erase` knows them.
   void watch(std::set<Serial> messages);
+  // The same for whatever else must be written in one piece with its leaf. `add` is called by the writer, once or more.
+  Result<void> commit(std::function<void(BatchBuilder&)> add);
+  // From now on no mail is taken, with this error; nullopt takes it again. While the log begins (State) it is refused anyway.
+  void refuse_mail(std::optional<Error> why);
   State state() const;
   void on_change(std::function<void(Sequence)> listener);
+  // Called by the writer after each durable batch, before its callers hear of it.
+  void on_durable(std::function<void()> listener);
 
  private:
   struct Waiting {
-    const PreparedBatch& batch;
+    std::function<Result<BatchOutcome>(BatchBuilder&)> add;
+    std::size_t bytes = 0;
+    bool alone = false;  // as its group
     std::optional<Result<BatchOutcome>> outcome;
-    ErasureOutcome erased;
     bool done = false;
   };
   void commit(Waiting& mine);
   void write(const std::vector<Waiting*>& group);
-  Result<void> add(BatchBuilder& builder, Waiting& waiting);
 
   Database& database_;
   const Names& names_;
   const PartStore& parts_;
   const PackStore& packs_;
+  EvidenceLog& log_;
   Clock& clock_;
   const MayErase may_erase_;
+  const bool evidence_;
   mutable std::mutex mutex_;
   std::condition_variable written_;
   std::deque<Waiting*> queue_;
   bool writing_ = false;
   State state_;
+  std::optional<Error> refusal_;
   std::function<void(Sequence)> listener_;
   std::set<Serial> watched_;
   std::vector<std::pair<Serial, Bytes>> seen_rows_;  // written since, that name one of watched_
+  std::function<void()> durable_;
 };
 
 }  // namespace kopial

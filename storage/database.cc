@@ -14,6 +14,13 @@ namespace {
 
 constexpr std::uint64_t kOwnBudgetBytes = 64 << 20;
 
+// RocksDB's own log, which a store that is only read must not get.
+class Silent final : public rocksdb::Logger {
+ public:
+  using Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
+
 rocksdb::ColumnFamilyOptions family_options(FamilyKind kind, const Budget& budget) {
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = budget.cache;
@@ -123,13 +130,32 @@ Database::~Database() {
 Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& folder, std::span<const FamilySpec> families,
                                                  DatabaseOptions options) {
   std::error_code error;
-  std::filesystem::create_directories(folder, error);
+  if (options.read_only) {
+    if (!std::filesystem::exists(folder / "CURRENT", error)) {
+      return Error{ErrorCode::not_found, fmt::format("there is no store in {}", folder.string())};
+    }
+    // RocksDB takes no lock for reading; what somebody writes meanwhile would look like damage.
+    auto* const env = options.env != nullptr ? options.env : rocksdb::Env::Default();
+    rocksdb::FileLock* held = nullptr;
+    if (std::filesystem::exists(folder / "LOCK", error)) {
+      if (!env->LockFile((folder / "LOCK").string(), &held).ok()) {
+        return Error{ErrorCode::conflict, fmt::format("the store in {} is in use by another process", folder.string())};
+      }
+      env->UnlockFile(held).PermitUncheckedError();
+    }
+  } else {
+    std::filesystem::create_directories(folder, error);
+  }
   if (error) return Error{ErrorCode::unavailable, fmt::format("making the folder {}: {}", folder.string(), error.message())};
-  std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
+  if (!options.read_only) std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
 
   if (!options.budget) options.budget = SharedBudget::make(kOwnBudgetBytes);
   const auto& budget = static_cast<const Budget&>(*options.budget);
-  const rocksdb::DBOptions db_options = database_options(options, budget);
+  rocksdb::DBOptions db_options = database_options(options, budget);
+  if (options.read_only) {
+    db_options.create_if_missing = db_options.create_missing_column_families = false;
+    db_options.info_log = std::make_shared<Silent>();
+  }
 
   std::set<std::string> known;
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
@@ -144,11 +170,18 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& fo
       return Error{ErrorCode::invalid, fmt::format("the store in {} was made by a newer version (it has a family \"{}\")",
                                                    folder.string(), name)};
     }
+    for (const auto& name : known) {
+      if (!options.read_only || std::find(present.begin(), present.end(), name) != present.end()) continue;
+      return Error{ErrorCode::invalid, fmt::format("the store in {} was last written by an older version (it has no family \"{}\"): open it with this one once",
+                                                   folder.string(), name)};
+    }
   }
 
+  const bool read_only = options.read_only;
   std::unique_ptr<Database> database(new Database(folder, std::move(options)));
   rocksdb::DB* db = nullptr;
-  const auto status = rocksdb::DB::Open(db_options, folder.string(), descriptors, &database->handles_, &db);
+  const auto status = read_only ? rocksdb::DB::OpenForReadOnly(db_options, folder.string(), descriptors, &database->handles_, &db)
+                                : rocksdb::DB::Open(db_options, folder.string(), descriptors, &database->handles_, &db);
   if (!status.ok()) {
     // RocksDB has no code of its own for a lock that somebody else holds.
     const auto text = status.ToString();

@@ -54,6 +54,8 @@ struct DatabaseOptions {
   rocksdb::Env* env = nullptr;           // null: the machine's
   // Writes are refused as disk_full before the file system is so full that compactions, which could free room, fail too.
   std::uint64_t reserve_bytes = 64 << 20;
+  // Nothing is written, not even a log of its own; nothing may be written. For a store that no process has open.
+  bool read_only = false;
 };
 
 Error to_error(const rocksdb::Status& status, std::string_view doing);

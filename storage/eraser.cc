@@ -6,6 +6,7 @@
 #include <set>
 
 #include "storage/base/encoding.h"
+#include "storage/evidence/entry.h"
 
 namespace kopial {
 namespace {
@@ -201,7 +202,23 @@ Result<void> Eraser::find_changes(std::map<Serial, PreparedErasure*>& wanted) co
     if (const auto found = wanted.find(change->serial); found != wanted.end()) found->second->changes.push_back(sequence);
     for (auto& [serial, erasure] : wanted) erasure->changes_until = sequence;
   }
-  return rows.status();
+  if (auto status = rows.status(); !status) return status;
+
+  auto events = database_.range(kEvents, "", "");
+  for (; events.valid(); events.next()) {
+    const auto stored = decode_stored_entry(events.value());
+    if (!stored) return Error{ErrorCode::corrupt, "an entry of the evidence cannot be read"};
+    for (auto& [serial, erasure] : wanted) erasure->events_until = stored->leaf + 1;
+    if (stored->erased || stored->kind != EntryKind::noted) continue;
+    const auto said = decode_entry(stored->canonical);
+    if (!said) return Error{ErrorCode::corrupt, "an entry of the evidence cannot be read"};
+    for (const auto& fact : said->facts) {
+      if (fact.type != FactType::placed && fact.type != FactType::unplaced) continue;
+      const auto found = wanted.find(fact.serial);
+      if (found != wanted.end() && (found->second->events.empty() || found->second->events.back() != stored->leaf)) found->second->events.push_back(stored->leaf);
+    }
+  }
+  return events.status();
 }
 
 }  // namespace kopial

@@ -39,6 +39,9 @@ std::span<const FamilySpec> tenant_families() {
       {"quarantine_bytes", FamilyKind::blobs},
       {"dictionaries", FamilyKind::small},
       {"packs", FamilyKind::blobs},
+      {"evidence", FamilyKind::small},
+      {"events", FamilyKind::small},
+      {"audit", FamilyKind::rows},
   }};
   return families;
 }

@@ -27,12 +27,15 @@ enum Family : std::size_t {
   kSeen,               // mailbox tag, item tag -> what is known of a source's item
   kSeenItems,          // mailbox's folder tag, item tag -> item
   kCursors,            // cursor tag -> cursor
-  kChanges,            // sequence -> change
+  kChanges,            // sequence -> change, as an entry of the evidence log
   kArchives,           // archive -> totals; archive, folder -> name and count; archive, name tag -> folder
   kQuarantine,         // 'q' number -> what and why; 'k' tag -> number
   kQuarantineBytes,    // number -> stored blob
   kDictionaries,       // number -> kind, content
   kPacks,              // number -> pieces that are compressed as one: pack_store.h
+  kEvidence,           // tiles of the Merkle tree: evidence/log.h
+  kEvents,             // leaf -> entry of what is neither change nor audit event
+  kAudit,              // leaf -> entry of an audit event
   kFamilies
 };
 std::span<const FamilySpec> tenant_families();

@@ -92,6 +92,7 @@ Result<PreparedBatch> Preparer::prepare(Batch batch) {
     PreparedQuarantine& out = prepared.quarantined.emplace_back();
     out.tag = names_.quarantine(item);
     out.bytes = item.bytes.size();
+    out.content = sha256(item.bytes);
     out.stored = coder_.store(BlobKind::part, item.bytes);
     out.item = std::move(item);
     out.item.bytes = {};

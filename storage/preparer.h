@@ -47,6 +47,7 @@ struct PreparedQuarantine {
   Bytes tag;
   Bytes stored;
   std::uint64_t bytes = 0;
+  Digest content;  // SHA-256 of its bytes
 };
 // What erasing a message, or some of its copies, takes with it. Found without the writer's lock (eraser.h).
 struct PreparedErasure {
@@ -62,6 +63,8 @@ struct PreparedErasure {
   std::vector<Bytes> seen_keys;     // rows that name the message
   std::vector<Sequence> changes;    // that name it,
   Sequence changes_until{};         // as far as they were looked for
+  std::vector<std::uint64_t> events;  // leaves of other entries that may name it,
+  std::uint64_t events_until = 0;     // as far as they were looked for
 };
 struct PreparedBatch {
   std::vector<PreparedIntake> messages;

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <map>
+#include <set>
 
 #include "storage/base/encoding.h"
 #include "storage/crypto/digest.h"
@@ -17,6 +20,12 @@ constexpr std::size_t kIdBytesMax = 512;
 constexpr std::string_view kCreatedCounter = "\x01" "created";
 
 }  // namespace
+
+std::span<const std::string_view> proven_record_kinds() {
+  static constexpr std::array<std::string_view, 11> kinds{"access_policy", "archive", "directory", "erasure",     "grant",    "group",
+                                                          "mailbox_person", "person",  "person_link", "profile", "user"};
+  return kinds;
+}
 
 RecordBook::RecordBook(Database& database, std::size_t family, const Secret& store_key)
     : database_(database),
@@ -36,6 +45,10 @@ Bytes RecordBook::key_of(std::string_view kind, BytesView id_hash) const {
 
 Bytes RecordBook::order_key(std::string_view kind, std::uint64_t created) const {
   return Encoder().u8('o').raw(hash('k', kind)).fixed64(created).take();
+}
+
+Bytes RecordBook::encode(const Stored& stored) {
+  return Encoder().u8(kVersion).varint(stored.created).varint(stored.record.revision).blob(stored.record.id).blob(stored.record.json).take();
 }
 
 Result<std::optional<RecordBook::Stored>> RecordBook::read(const Bytes& key) const {
@@ -73,8 +86,13 @@ Result<void> RecordBook::write(std::vector<RecordWrite> writes) {
   if (!created) return created.error();
   const std::uint64_t created_before = *created;
 
-  rocksdb::WriteBatch batch;
-  auto* const family = database_.family(family_);
+  std::vector<Row> rows;
+  std::vector<Fact> facts;
+  const auto say = [&](const RecordWrite& write, const Bytes& key, const std::optional<Bytes>& plain) {
+    const auto kinds = proven_record_kinds();
+    if (std::find(kinds.begin(), kinds.end(), write.kind) == kinds.end()) return;
+    facts.push_back(row_fact(static_cast<std::uint8_t>(family_), key, plain));
+  };
   std::map<Bytes, std::optional<Stored>> written;  // A later write of the same call sees the earlier one.
   for (auto& write : writes) {
     if (write.id.empty() || write.id.size() > kIdBytesMax) {
@@ -95,8 +113,9 @@ Result<void> RecordBook::write(std::vector<RecordWrite> writes) {
     }
     if (!write.json) {
       if (before) {
-        batch.Delete(family, slice(key));
-        batch.Delete(family, order_key(write.kind, before->created));
+        rows.push_back({key, std::nullopt});
+        rows.push_back({order_key(write.kind, before->created), std::nullopt});
+        say(write, key, std::nullopt);
       }
       written[key] = std::nullopt;
       continue;
@@ -104,22 +123,58 @@ Result<void> RecordBook::write(std::vector<RecordWrite> writes) {
     Stored after;
     after.created = before ? before->created : ++*created;
     after.record = {std::move(write.id), before ? before->record.revision + 1 : 1, std::move(*write.json)};
-    const Bytes plain = Encoder()
-                            .u8(kVersion)
-                            .varint(after.created)
-                            .varint(after.record.revision)
-                            .blob(after.record.id)
-                            .blob(after.record.json)
-                            .take();
-    batch.Put(family, slice(key), seal(seal_key_, key, plain));
-    if (!before) batch.Put(family, order_key(write.kind, after.created), id_hash);
+    const Bytes plain = encode(after);
+    rows.push_back({key, seal(seal_key_, key, plain)});
+    if (!before) rows.push_back({order_key(write.kind, after.created), id_hash});
+    say(write, key, plain);
     written[key] = std::move(after);
   }
   if (*created != created_before) {
-    batch.Put(family, counter_key, Encoder().u8(kVersion).fixed64(*created).take());
+    rows.push_back({counter_key, Encoder().u8(kVersion).fixed64(*created).take()});
   }
-  if (batch.Count() == 0) return {};
+  if (rows.empty()) return {};
+  return write_rows(std::move(rows), std::move(facts));
+}
+
+Result<void> RecordBook::write_rows(std::vector<Row> rows, std::vector<Fact> facts) {
+  if (!facts.empty() && proven_write_) return proven_write_(std::move(rows), std::move(facts));
+  rocksdb::WriteBatch batch;
+  auto* const family = database_.family(family_);
+  for (const auto& row : rows) {
+    if (row.value) batch.Put(family, slice(row.key), slice(*row.value));
+    else batch.Delete(family, slice(row.key));
+  }
   return database_.write(batch);
+}
+
+Result<void> RecordBook::take_all(const std::function<Result<void>(std::vector<Fact> facts, std::uint64_t amiss)>& take) {
+  const std::lock_guard lock(writing_);
+  std::vector<Fact> facts;
+  std::uint64_t amiss = 0;
+  for (const auto kind : proven_record_kinds()) {
+    const Bytes prefix = Encoder().u8('r').raw(hash('k', kind)).take();
+    std::set<Bytes> listed;
+    auto rows = database_.range(family_, prefix, after_prefix(prefix));
+    for (; rows.valid(); rows.next()) {
+      auto stored = read(Bytes(rows.key()));
+      if (!stored || !*stored) {
+        if (!stored && stored.error().code == ErrorCode::unavailable) return stored.error();
+        ++amiss;
+        continue;
+      }
+      facts.push_back(row_fact(static_cast<std::uint8_t>(family_), rows.key(), encode(**stored)));
+      const Bytes place = order_key(kind, (*stored)->created);
+      auto at_place = database_.get(family_, place);
+      if (!at_place) return at_place.error();
+      if (!*at_place || key_of(kind, **at_place) != rows.key() || !listed.insert(place).second) ++amiss;
+    }
+    if (auto status = rows.status(); !status) return status;
+    const Bytes order_prefix = Encoder().u8('o').raw(hash('k', kind)).take();
+    auto order = database_.range(family_, order_prefix, after_prefix(order_prefix));
+    for (; order.valid(); order.next()) amiss += listed.contains(Bytes(order.key())) ? 0 : 1;
+    if (auto status = order.status(); !status) return status;
+  }
+  return take(std::move(facts), amiss);
 }
 
 Result<std::optional<Record>> RecordBook::get(std::string_view kind, std::string_view id) const {
@@ -144,6 +199,21 @@ Result<std::vector<Record>> RecordBook::list(std::string_view kind, std::string_
     auto stored = read(key_of(kind, rows.value()));
     if (!stored) return stored.error();
     if (*stored) records.push_back(std::move((*stored)->record));  // Absent: removed since the range was begun.
+  }
+  if (auto status = rows.status(); !status) return status.error();
+  return records;
+}
+
+Result<std::vector<RecordBook::Whole>> RecordBook::first(std::string_view kind, std::size_t limit) const {
+  std::vector<Whole> records;
+  const Bytes prefix = Encoder().u8('o').raw(hash('k', kind)).take();
+  auto rows = database_.range(family_, prefix, after_prefix(prefix));
+  for (; rows.valid() && records.size() < limit; rows.next()) {
+    Bytes key = key_of(kind, rows.value());
+    auto stored = read(key);
+    if (!stored && stored.error().code == ErrorCode::unavailable) return stored.error();
+    if (!stored || !*stored) continue;
+    records.push_back({std::move((*stored)->record.json), {std::move(key), Bytes(rows.key())}});
   }
   if (auto status = rows.status(); !status) return status.error();
   return records;

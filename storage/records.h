@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,5 +47,9 @@ class Records {
     return write({{std::move(kind), std::move(id), std::nullopt, std::nullopt}});
   }
 };
+
+// The kinds whose every change is a leaf of a tenant's evidence log: who there is, who may see what and by whose leave, what is archived
+// and from where. Not credentials: a digest of a short secret tells it to whoever tries them all.
+std::span<const std::string_view> proven_record_kinds();
 
 }  // namespace kopial

@@ -11,6 +11,19 @@ set(KOPIAL_STORAGE_SOURCES
   eraser.cc
   erasure_journal.cc
   file_copy.cc
+  evidence/beginning.cc
+  evidence/bundle.cc
+  evidence/entry.cc
+  evidence/keeper.cc
+  evidence/log.cc
+  evidence/merkle.cc
+  evidence/note.cc
+  evidence/proof.cc
+  evidence/replay.cc
+  evidence/rows.cc
+  evidence/timestamps.cc
+  evidence/verify.cc
+  evidence/witness.cc
   layout.cc
   live_files.cc
   pack_store.cc

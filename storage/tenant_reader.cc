@@ -6,6 +6,7 @@
 #include <map>
 
 #include "storage/base/encoding.h"
+#include "storage/evidence/log.h"
 #include "storage/crypto/digest.h"
 #include "storage/recipe.h"
 
@@ -193,6 +194,21 @@ Result<std::vector<Change>> TenantReader::changes(Sequence after, std::size_t li
   }
   if (auto status = rows.status(); !status) return status.error();
   return changes;
+}
+
+Result<std::vector<TenantStore::AuditRow>> TenantReader::audit(std::uint64_t from, std::size_t limit) const {
+  std::vector<TenantStore::AuditRow> events;
+  auto rows = database_.range(kAudit, leaf_key(from), "");
+  for (; rows.valid() && events.size() < limit; rows.next()) {
+    const auto stored = decode_stored_entry(rows.value());
+    const auto entry = stored && !stored->erased ? decode_entry(stored->canonical) : std::nullopt;
+    if (!entry) return unreadable(kAudit);
+    for (const auto& fact : entry->facts) {
+      if (fact.type == FactType::audit) events.push_back({stored->leaf, fact.text});
+    }
+  }
+  if (auto status = rows.status(); !status) return status.error();
+  return events;
 }
 
 // --- browsing

@@ -37,6 +37,8 @@ class TenantReader {
   Result<std::vector<TenantStore::QuarantineEntry>> quarantine(const std::string& after_id, std::size_t limit) const;
   Result<std::optional<TenantStore::QuarantineEntry>> quarantined(const std::string& id) const;
 
+  Result<std::vector<TenantStore::AuditRow>> audit(std::uint64_t from, std::size_t limit) const;
+
   // The raw bytes a row of kCopies stands for, not yet compared with their name.
   Result<Bytes> rebuild_copy(const CopyValue& copy, const PartSource& parts) const;
   Result<Bytes> part(const PartKey& key) const;

@@ -3,13 +3,17 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <thread>
 
 #include "storage/backup_writer.h"
+#include "storage/base/log.h"
 #include "storage/blob_coder.h"
 #include "storage/committer.h"
 #include "storage/database.h"
 #include "storage/dictionary_trainer.h"
 #include "storage/eraser.h"
+#include "storage/evidence/beginning.h"
+#include "storage/evidence/keeper.h"
 #include "storage/layout.h"
 #include "storage/preparer.h"
 #include "storage/record_book.h"
@@ -22,6 +26,9 @@ namespace kopial {
 namespace {
 
 constexpr std::uint64_t kFormat = 1;
+// Opening waits so long for the evidence log to begin in an older store; the rest is done while it serves.
+constexpr std::chrono::milliseconds kBeginningWait{500};
+constexpr std::chrono::seconds kBeginningRetry{60};
 
 class RocksTenantStore final : public TenantStore {
  public:
@@ -36,16 +43,38 @@ class RocksTenantStore final : public TenantStore {
         parts_(*database_, coder_, packs_),
         trainer_(*database_, coder_),
         preparer_(*database_, names_, coder_, parts_, packs_, trainer_, options.compress_threads),
-        committer_(*database_, names_, parts_, packs_, clock_, options.may_erase),
+        log_(*database_),
+        committer_(*database_, names_, parts_, packs_, log_, clock_, options.may_erase, options.evidence),
         reader_(*database_, names_, coder_, parts_, packs_),
         eraser_(*database_, names_, reader_, committer_, std::move(journal)),
-        records_(*database_, kRecords, key) {}
+        records_(*database_, kRecords, key),
+        evidence_(*database_, log_, committer_, records_, clock_),
+        beginning_(*database_, coder_, records_, committer_) {}
+
+  ~RocksTenantStore() override {
+    beginner_ = {};
+    committer_.on_durable({});
+  }
 
   Result<void> load() {
+    if (options_.evidence) {
+      records_.prove_with([this](std::vector<RecordBook::Row> rows, std::vector<Fact> facts) {
+        return committer_.commit([&](BatchBuilder& builder) {
+          for (const auto& row : rows) builder.add_row(kRecords, row.key, row.value);
+          // Before the log has begun with all records there are (LogBeginning), it does not speak of single ones.
+          if (!builder.state().is_before_records()) builder.add_event(EntryKind::record, facts);
+        });
+      });
+    }
     if (auto loaded = trainer_.load(); !loaded) return loaded;
     if (auto loaded = packs_.load(); !loaded) return loaded;
     if (auto loaded = committer_.load(); !loaded) return loaded;
-    return eraser_.load();
+    if (auto loaded = eraser_.load(); !loaded) return loaded;
+    if (!options_.evidence) return {};
+    committer_.on_durable([this] { evidence_.durable(); });
+    if (auto opened = evidence_.open(folder_, options_.anchoring); !opened) return opened;
+    begin_log();
+    return {};
   }
 
   Result<BatchOutcome> archive(Batch batch) override {
@@ -110,12 +139,30 @@ class RocksTenantStore final : public TenantStore {
     return reader_.quarantined(id);
   }
 
+  Result<void> append_audit(std::string json) override {
+    Fact fact;
+    fact.type = FactType::audit;
+    fact.text = std::move(json);
+    return committer_.commit([&](BatchBuilder& builder) { builder.add_event(EntryKind::audit, {fact}); });
+  }
+  Result<std::vector<AuditRow>> audit(std::uint64_t from, std::size_t limit) const override {
+    return reader_.audit(from, limit);
+  }
+
+  Evidence& evidence() override { return evidence_; }
   Records& records() override { return records_; }
   Result<std::uint64_t> disk_bytes() const override { return database_->disk_bytes(); }
   Result<ScrubReport> scrub(const ScrubOptions& options) override {
     return Scrubber(*database_, reader_, Serial{committer_.state().last_serial}, clock_, options).run();
   }
-  Result<BackupRecord> backup(const BackupOptions& options) override { return write_backup(*database_, folder_, key_, clock_, options); }
+  Result<BackupRecord> backup(const BackupOptions& options) override {
+    BackupOptions anchored = options;
+    if (anchored.checkpoint.empty() && options_.evidence) {
+      // A store that does not follow from its anchor is backed up all the same, without a signature that would vouch for it.
+      if (auto note = evidence_.checkpoint()) anchored.checkpoint = *std::move(note);
+    }
+    return write_backup(*database_, folder_, key_, clock_, anchored);
+  }
   Result<RepairReport> repair(const std::filesystem::path& backups, std::stop_token stop) override {
     return repair_files(*database_, key_, clock_, backups, std::move(stop));
   }
@@ -124,6 +171,25 @@ class RocksTenantStore final : public TenantStore {
   }
 
  private:
+  // Never a reason not to open: what is there can be read, and the state says what is still to do.
+  void begin_log() {
+    if (committer_.state().beginning == kBeginningNone) return;
+    spdlog::info("store {}: it kept no evidence until now; its log begins with what is in it", database_->folder().string());
+    if (const auto begun = beginning_.run({}, kBeginningWait); begun && *begun) return log_begun();
+    beginner_ = std::jthread([this](std::stop_token stop) {
+      while (!stop.stop_requested()) {
+        const auto begun = beginning_.run(stop);
+        if (begun) {
+          if (*begun) log_begun();
+          return;
+        }
+        spdlog::error("store {}: the evidence log goes on beginning later: {}", database_->folder().string(), begun.error().message);
+        if (!clock_.wait_for(kBeginningRetry, stop)) return;
+      }
+    });
+  }
+  void log_begun() const { spdlog::info("store {}: its evidence log has begun", database_->folder().string()); }
+
   Error too_large(std::string_view what, std::uint64_t bytes) const {
     return {ErrorCode::too_large,
             fmt::format("{} of {} bytes is larger than the limit of {} bytes", what, bytes, options_.message_bytes_max)};
@@ -140,10 +206,14 @@ class RocksTenantStore final : public TenantStore {
   const PartStore parts_;
   DictionaryTrainer trainer_;
   Preparer preparer_;
+  EvidenceLog log_;
   Committer committer_;
   TenantReader reader_;
   Eraser eraser_;
   RecordBook records_;
+  EvidenceKeeper evidence_;
+  LogBeginning beginning_;
+  std::jthread beginner_;  // Last: it uses what is above.
 };
 
 }  // namespace

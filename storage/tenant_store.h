@@ -26,6 +26,7 @@
 #include "storage/base/result.h"
 #include "storage/base/secret.h"
 #include "storage/copy_reader.h"
+#include "storage/evidence/evidence.h"
 #include "storage/mail/message_view.h"
 #include "storage/records.h"
 #include "storage/scrub.h"
@@ -48,6 +49,8 @@ struct TenantStoreOptions {
   // Asked for each message in the very batch that would erase it, by the one writer: an error (held) refuses the whole batch. What
   // it decides on cannot change between its answer and the erasure, if it changes through this store. Must not write to the store.
   std::function<Result<void>(Serial)> may_erase;
+  EvidenceOptions anchoring;                  // where checkpoints are kept outside the database, and how often
+  bool evidence = true;                       // false: no leaves are written. For benches that measure their share; never else.
 };
 
 // Where a message lies or lay.
@@ -199,7 +202,8 @@ class TenantStore {
   virtual ~TenantStore() = default;
 
   // The one write path. Repeating a batch is harmless, so callers do after an error.
-  // Fails with too_large (nothing of the batch is kept), disk_full, or unavailable; whether it was kept is then unknown.
+  // Fails with too_large (nothing of the batch is kept), conflict when the store does not follow from its anchor (Evidence says
+  // why), disk_full, or unavailable; whether it was kept is then unknown.
   virtual Result<BatchOutcome> archive(Batch batch) = 0;
 
   // The only way out: placements, copies, identity, and the parts nothing else uses, of all messages or of none, in one durable
@@ -258,6 +262,17 @@ class TenantStore {
   };
   virtual Result<std::vector<QuarantineEntry>> quarantine(const std::string& after_id, std::size_t limit) const = 0;
   virtual Result<std::optional<QuarantineEntry>> quarantined(const std::string& id) const = 0;
+
+  // Appends an audit event and its leaf in the evidence log; durable when it returns. Goes on when mail is refused.
+  virtual Result<void> append_audit(std::string json) = 0;
+  struct AuditRow {
+    std::uint64_t leaf = 0;  // its place in the evidence log
+    std::string json;
+  };
+  // Audit events at or behind leaf `from`, oldest first.
+  virtual Result<std::vector<AuditRow>> audit(std::uint64_t from, std::size_t limit) const = 0;
+
+  virtual Evidence& evidence() = 0;
 
   // Everything that is not mail: archives, users, profiles, credentials, runs, tokens.
   virtual Records& records() = 0;

@@ -1,6 +1,7 @@
 #include "storage/values.h"
 
 #include "storage/base/encoding.h"
+#include "storage/evidence/beginning.h"
 
 namespace kopial {
 namespace {
@@ -8,6 +9,8 @@ namespace {
 constexpr std::uint8_t kVersion = 1;
 constexpr std::uint8_t kVanished = 1, kErased = 2;  // what a seen row says of its item
 constexpr std::uint8_t kPackedVersion = 2;
+constexpr std::uint8_t kStateVersion = 2;
+constexpr std::uint8_t kMessageVersion = 2;
 
 std::uint64_t zigzag(Time time) {
   const auto ms = to_milliseconds(time);
@@ -90,7 +93,7 @@ std::optional<Value> checked(const Decoder& in, Value value) {
 
 Bytes encode(const State& state) {
   return Encoder()
-      .u8(kVersion)
+      .u8(kStateVersion)
       .varint(state.last_serial)
       .varint(state.last_sequence)
       .varint(state.last_quarantine)
@@ -98,18 +101,43 @@ Bytes encode(const State& state) {
       .varint(state.copies)
       .varint(state.placements)
       .varint(state.raw_bytes)
+      .varint(state.leaves)
+      .raw(state.root.view())
+      .u8(state.beginning)
+      .raw(state.beginning_at)
       .take();
+}
+
+bool is_newer_state(BytesView value) { return !value.empty() && static_cast<std::uint8_t>(value[0]) > kStateVersion; }
+
+bool State::is_before_records() const { return beginning == kBeginningAudit && beginning_at.empty(); }
+
+Sequence State::last_taken() const {
+  if (beginning == kBeginningNone || beginning > kBeginningChanges) return Sequence{last_sequence};
+  return Sequence{beginning == kBeginningChanges && !beginning_at.empty() ? Decoder(beginning_at).fixed64() : 0};
 }
 
 std::optional<State> decode_state(BytesView value) {
   Decoder in(value);
-  if (in.u8() != kVersion) return std::nullopt;
+  const auto version = in.u8();
+  if (version != kVersion && version != kStateVersion) return std::nullopt;
   State state;
   for (auto* field : {&state.last_serial, &state.last_sequence, &state.last_quarantine, &state.messages, &state.copies,
                       &state.placements, &state.raw_bytes}) {
     *field = in.varint();
   }
-  return checked(in, state);
+  if (version == kVersion) {
+    state.beginning = kBeginningAudit;
+    return checked(in, std::move(state));
+  }
+  state.leaves = in.varint();
+  state.root = take_digest(in);
+  state.beginning = in.u8();
+  state.beginning_at = in.rest();
+  const bool sound = in.ok() && state.beginning <= kBeginningLast &&
+                     (state.beginning != kBeginningChanges || state.beginning_at.empty() || state.beginning_at.size() == sizeof(std::uint64_t));
+  if (!sound) return std::nullopt;
+  return state;
 }
 
 // Version 1 ends with the recipe, version 2 with the name of its piece: varint pack, varint place.
@@ -142,15 +170,16 @@ std::optional<CopyValue> decode_copy(BytesView value) {
 
 Bytes encode(const MessageValue& message) {
   Encoder out;
-  out.u8(kVersion).raw(message.identity.view()).raw(message.first_copy.view()).varint(message.bytes);
+  out.u8(kMessageVersion).raw(message.identity.view()).raw(message.first_copy.view()).varint(message.bytes);
   out.varint(zigzag(message.archived_at)).u8(message.more_copies ? 1 : 0);
   put_summary(out, message.summary);
-  return out.take();
+  return out.varint(to_number(message.added)).take();
 }
 
 std::optional<MessageValue> decode_message(BytesView value) {
   Decoder in(value);
-  if (in.u8() != kVersion) return std::nullopt;
+  const auto version = in.u8();
+  if (version != kVersion && version != kMessageVersion) return std::nullopt;
   MessageValue message;
   message.identity = take_digest(in);
   message.first_copy = take_digest(in);
@@ -158,6 +187,7 @@ std::optional<MessageValue> decode_message(BytesView value) {
   message.archived_at = unzigzag(in.varint());
   message.more_copies = in.u8() != 0;
   message.summary = take_summary(in);
+  if (version == kMessageVersion) message.added = Sequence{in.varint()};
   return checked(in, std::move(message));
 }
 
@@ -180,6 +210,18 @@ std::optional<PlacementValue> decode_placement(BytesView value) {
   placement.vanished_at = take_time(in);
   placement.source_item = in.blob();
   return checked(in, std::move(placement));
+}
+
+Fact placed_fact(const PlaceKey& place, const PlacementValue& value) {
+  return {.type = FactType::placed,
+          .serial = place.serial,
+          .copy = value.copy,
+          .archive = place.archive,
+          .folder = static_cast<std::uint32_t>(place.folder),
+          .tag = place.tag,
+          .received = value.received,
+          .unread = value.unread,
+          .vanished_at = value.vanished_at};
 }
 
 Bytes encode(const SeenRow& seen) {
@@ -212,26 +254,21 @@ std::optional<SeenRow> decode_seen(BytesView value) {
   return checked(in, std::move(seen));
 }
 
-Bytes encode(const Change& change) {
-  return Encoder()
-      .u8(kVersion)
-      .u8(static_cast<std::uint8_t>(change.kind))
-      .varint(to_number(change.serial))
-      .raw(change.copy.view())
-      .take();
-}
-
 std::optional<Change> decode_change(Sequence sequence, BytesView value) {
-  Decoder in(value);
-  if (in.u8() != kVersion) return std::nullopt;
-  Change change;
-  change.sequence = sequence;
-  const auto kind = in.u8();
-  if (kind < 1 || kind > 4) return std::nullopt;
-  change.kind = static_cast<ChangeKind>(kind);
-  change.serial = Serial{in.varint()};
-  change.copy = take_digest(in);
-  return checked(in, change);
+  if (!value.empty() && static_cast<std::uint8_t>(value[0]) == kVersion) {
+    Decoder in(value.substr(1));
+    const auto kind = in.u8();
+    const Serial serial{in.varint()};
+    const CopyId copy = take_digest(in);
+    if (!in.done() || kind < 1 || kind > 4) return std::nullopt;
+    return Change{sequence, static_cast<ChangeKind>(kind), serial, copy};
+  }
+  const auto stored = decode_stored_entry(value);
+  if (!stored || !is_change(stored->kind)) return std::nullopt;
+  if (stored->erased) return Change{sequence, static_cast<ChangeKind>(stored->kind), stored->serial, CopyId{}};
+  const auto entry = decode_entry(stored->canonical);
+  if (!entry) return std::nullopt;
+  return Change{sequence, static_cast<ChangeKind>(entry->kind), entry->serial, entry->copy};
 }
 
 Bytes encode(const ArchiveValue& archive) {

@@ -6,6 +6,8 @@
 #include <optional>
 
 #include "storage/base/bytes.h"
+#include "storage/evidence/entry.h"
+#include "storage/evidence/merkle.h"
 #include "storage/layout.h"
 #include "storage/pack_store.h"
 #include "storage/tenant_store.h"
@@ -16,10 +18,20 @@ namespace kopial {
 struct State {
   std::uint64_t last_serial = 0, last_sequence = 0, last_quarantine = 0;
   std::uint64_t messages = 0, copies = 0, placements = 0, raw_bytes = 0;
+  std::uint64_t leaves = 0;  // of the evidence log, with their root
+  Digest root = empty_root();
+  // A store from before it kept evidence: how far what was in it already has become leaves (evidence/beginning.h).
+  std::uint8_t beginning = 0;  // the stage; 0: the log has begun
+  Bytes beginning_at;          // where the stage goes on
+  // The changes up to this one are leaves.
+  Sequence last_taken() const;
+  bool is_before_records() const;  // the log has yet to begin with the records
   bool operator==(const State&) const = default;
 };
 Bytes encode(const State& state);
+// One of version 1 is a store without evidence, whose log has to begin.
 std::optional<State> decode_state(BytesView value);
+bool is_newer_state(BytesView value);  // a version that this one does not know
 
 struct CopyValue {
   Serial serial{};
@@ -38,6 +50,7 @@ struct MessageValue {
   Time archived_at;
   bool more_copies = false;  // there are rows of further copies
   Summary summary;
+  Sequence added{};  // the change that says it was added; 0 in a row of version 1
 };
 Bytes encode(const MessageValue& message);
 std::optional<MessageValue> decode_message(BytesView value);
@@ -52,6 +65,7 @@ struct PlacementValue {
 };
 Bytes encode(const PlacementValue& placement);
 std::optional<PlacementValue> decode_placement(BytesView value);
+Fact placed_fact(const PlaceKey& place, const PlacementValue& value);  // what a leaf says of it
 
 // A source's item. A vanished one stays, so that its item may come back. One whose message was erased stays without saying what it
 // was (no copy, no place): else the next run would bring it back.
@@ -70,7 +84,9 @@ struct SeenRow {
 Bytes encode(const SeenRow& seen);
 std::optional<SeenRow> decode_seen(BytesView value);
 
-Bytes encode(const Change& change);  // without its sequence
+// A row of changes is an entry of the evidence log (evidence/entry.h); before the log began it was
+//   u8 version = 1, u8 kind, varint serial, 32 copy
+// An erased one names no copy.
 std::optional<Change> decode_change(Sequence sequence, BytesView value);
 
 struct ArchiveValue {

@@ -39,7 +39,7 @@ struct Wanted {
   std::string set, folder;
   std::size_t threads = 2, batch = 64, messages = 0, bytes = 200 << 20;
   std::uint64_t memory = 256 << 20;
-  bool with_bound = false, wait = false;
+  bool with_bound = false, wait = false, without_evidence = false;
 };
 
 [[noreturn]] void fail(const std::string& what) {
@@ -59,6 +59,7 @@ std::unique_ptr<TenantStore> open_store(const Wanted& wanted, rocksdb::Env* env 
   options.budget = SharedBudget::make(wanted.memory);
   options.env = env;
   options.compress_threads = 1;  // The bench brings its own threads.
+  options.evidence = !wanted.without_evidence;
   options.message_bytes_max = 1ull << 30;
   return must(TenantStore::open(wanted.folder, bench_key(), options));
 }
@@ -380,6 +381,7 @@ int main(int argc, char** argv) {
     one->add_option("--memory", wanted.memory, "bytes of caches and buffers");
     one->add_flag("--bound", wanted.with_bound, "compute the bound beside it");
     one->add_flag("--wait", wanted.wait, "stay until killed");
+    one->add_flag("--without-evidence", wanted.without_evidence, "no leaves are written: what their share is");
   }
   CLI11_PARSE(app, argc, argv);
   initialise_mail();

@@ -29,3 +29,7 @@ else()
 endif()
 
 kopial_tests(bench_generator_tests SOURCES bench/generate_test.cc LIBRARIES kopial_bench_mail)
+
+add_executable(kopial_evidence_bench ${CMAKE_CURRENT_SOURCE_DIR}/bench/evidence_bench.cc)
+target_link_libraries(kopial_evidence_bench PRIVATE kopial_storage RocksDB::rocksdb-shared fmt::fmt)
+kopial_target(kopial_evidence_bench)

@@ -1,0 +1,53 @@
+#include "storage/crypto/ed25519.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/storage/crypto/vectors.h"
+
+namespace kopial {
+namespace {
+
+Bytes hex(std::string_view text) { return hex_decode(text).value(); }
+
+// RFC 8032, section 7.1, tests 1 to 3.
+TEST(Ed25519Test, SignsAsTheRfcDoes) {
+  struct Case {
+    std::string_view seed, public_key, message, signature;
+  };
+  const Case cases[] = {
+      {"9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60", "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", "",
+       "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b"},
+      {"4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb", "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c", "72",
+       "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00"},
+      {"c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7", "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025", "af82",
+       "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a"},
+  };
+  for (const auto& one : cases) {
+    const auto key = Ed25519Key::from_seed(Secret(hex(one.seed)));
+    ASSERT_TRUE(key);
+    EXPECT_EQ(hex_encode(key->public_key()), one.public_key);
+    EXPECT_EQ(hex_encode(key->sign(hex(one.message))), one.signature);
+    EXPECT_TRUE(ed25519_verify(hex(one.public_key), hex(one.message), hex(one.signature)));
+    EXPECT_FALSE(ed25519_verify(hex(one.public_key), hex(one.message) + "x", hex(one.signature)));
+  }
+  EXPECT_FALSE(Ed25519Key::from_seed(Secret("short")));
+}
+
+TEST(Ed25519Test, JudgesTheWycheproofSet) {
+  const auto set = vectors("ed25519_test.json");
+  if (!set) GTEST_SKIP() << "no shared folder with vectors";
+  int judged = 0;
+  for (const auto& group : set->at("testGroups").as_array()) {
+    const Bytes key = hex_field(group.at("publicKey").as_object(), "pk");
+    for (const auto& one : group.at("tests").as_array()) {
+      const auto& test = one.as_object();
+      const bool valid = test.at("result").as_string() == "valid";
+      EXPECT_EQ(ed25519_verify(key, hex_field(test, "msg"), hex_field(test, "sig")), valid) << "tcId " << test.at("tcId").as_int64();
+      ++judged;
+    }
+  }
+  EXPECT_GT(judged, 100);
+}
+
+}  // namespace
+}  // namespace kopial

@@ -29,7 +29,7 @@ class Reader {
         if (table == nullptr) fail(node, fmt::format("'{}' is a section; write [{}] and its keys below", name, name));
         else read_section(name, *table, section->second);
       } else {
-        fail(node, fmt::format("the key '{}' is not known; keys here are data_dir and the sections http, smtp, keys, limits, log, backup, scrub, connectors", name));
+        fail(node, fmt::format("the key '{}' is not known; keys here are data_dir and the sections http, smtp, keys, limits, log, backup, scrub, evidence, connectors", name));
       }
     }
     if (error_) return Error{ErrorCode::invalid, error_->second};
@@ -149,6 +149,11 @@ class Reader {
     if (colon == 0 || !(bracketed || plain) || !number) return fmt::format("'{}' is no address; write \"127.0.0.1:8460\" or \"[::1]:8460\"", value);
     return "";
   }
+  static std::string check_witness(const std::string& value) {
+    const auto space = value.find(' ');
+    if (space == value.npos || !value.starts_with("http")) return fmt::format("'{}' is no witness; write \"https://witness.example/ name+id+key\"", value);
+    return "";
+  }
   static bool is_loopback(const std::string& listen) {
     return listen.starts_with("127.") || listen.starts_with("[::1]:") || listen.starts_with("localhost:");
   }
@@ -191,6 +196,13 @@ class Reader {
         {"bytes_per_second", size_key(settings_.backup.bytes_per_second, 0, 1ull << 40)}}},
       {"scrub",
        {{"every", duration_key(settings_.scrub.every)}, {"bytes_per_second", size_key(settings_.scrub.bytes_per_second, 0, 1ull << 40)}}},
+      {"evidence",
+       {{"anchor_dir", path_key(settings_.evidence.anchor_dir)},
+        {"timestamp_url", text_key(settings_.evidence.timestamp_url)},
+        {"timestamp_every", duration_key(settings_.evidence.timestamp_every)},
+        {"timestamp_ca", path_key(settings_.evidence.timestamp_ca)},
+        {"witnesses", list_key(settings_.evidence.witnesses, check_witness)},
+        {"witness_every", duration_key(settings_.evidence.witness_every)}}},
       {"connectors", {{"allowed_hosts", list_key(settings_.connectors.allowed_hosts, [](const std::string&) { return std::string(); })}}},
   };
 };

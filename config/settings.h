@@ -45,6 +45,14 @@ struct Settings {
     std::chrono::seconds every{std::chrono::hours(24 * 7)};  // 0: only when asked for
     std::uint64_t bytes_per_second = 20ull << 20;
   } scrub;
+  struct Evidence {
+    std::filesystem::path anchor_dir;  // a second place for every tenant's checkpoint; empty: none
+    std::string timestamp_url;         // of a time-stamping authority (RFC 3161); "": none
+    std::chrono::seconds timestamp_every{std::chrono::hours(24)};
+    std::filesystem::path timestamp_ca;  // PEM: what its certificate must lead to; empty: not checked when a stamp comes in
+    std::vector<std::string> witnesses;  // "URL KEY" each (C2SP tlog-witness)
+    std::chrono::seconds witness_every{std::chrono::minutes(10)};
+  } evidence;
   struct Connectors {
     std::vector<std::string> allowed_hosts;
   } connectors;

@@ -9,6 +9,7 @@
 #include "server/api/idempotency.h"
 #include "server/archiving/run_service.h"
 #include "server/care/care_service.h"
+#include "server/care/notary.h"
 #include "server/first_start.h"
 #include "server/http/server.h"
 #include "server/monitoring/metrics.h"
@@ -28,15 +29,22 @@ namespace {
 
 constexpr std::chrono::minutes kHousekeeping{5};
 
+// Where checkpoints are kept outside the tenants' own folders.
+std::vector<std::filesystem::path> evidence_anchors(const Settings& settings) {
+  std::vector<std::filesystem::path> folders{settings.data_dir / "anchors"};
+  if (!settings.evidence.anchor_dir.empty()) folders.emplace_back(settings.evidence.anchor_dir);
+  return folders;
+}
+
 class Daemon final : public App {
  public:
-  Daemon(Settings settings, Clock& clock, std::shared_ptr<SharedBudget> budget, std::unique_ptr<SystemStore> system)
+  Daemon(Settings settings, Clock& clock, std::shared_ptr<SharedBudget> budget, std::unique_ptr<SystemStore> system, std::unique_ptr<Notary> notary)
       : settings_(std::move(settings)),
         clock_(clock),
         budget_(std::move(budget)),
         system_(std::move(system)),
         metrics_(Metrics::make()),
-        tenants_(make_tenants(*system_, {settings_.data_dir / "tenants", settings_.limits.message_bytes_max, budget_}, clock_)),
+        tenants_(make_tenants(*system_, {settings_.data_dir / "tenants", settings_.limits.message_bytes_max, budget_, 2, evidence_anchors(settings_)}, clock_)),
         users_(clock_),
         directories_(*tenants_, system_->records(), users_, settings_, clock_),
         identity_providers_(*tenants_, users_, settings_, clock_),
@@ -44,6 +52,7 @@ class Daemon final : public App {
         sessions_(Sessions::make(*tenants_, system_->records(), users_, directories_, passkeys_, clock_)),
         runs_(make_run_service(*tenants_, settings_, *metrics_, clock_)),
         care_(make_care_service(*tenants_, settings_, *metrics_, clock_)),
+        notary_(std::move(notary)),
         idempotency_(system_->records(), clock_),
         services_{clock_, settings_, *tenants_, users_, *sessions_, *runs_, *metrics_, idempotency_, directories_, identity_providers_, passkeys_},
         api_(services_) {
@@ -68,6 +77,7 @@ class Daemon final : public App {
     add_message_routes(api_);
     add_erasure_routes(api_, *care_);
     add_care_routes(api_, *care_);
+    add_evidence_routes(api_, *notary_);
   }
   ~Daemon() override { stop(); }
 
@@ -88,6 +98,7 @@ class Daemon final : public App {
     if (!server) return server.error();
     server_ = *std::move(server);
     if (auto resumed = runs_->resume(); !resumed) return resumed;
+    notary_->start(*tenants_);
     housekeeper_ = std::jthread([this](std::stop_token stop) {
       while (clock_.wait_for(kHousekeeping, stop)) keep_house();
     });
@@ -118,6 +129,7 @@ class Daemon final : public App {
     std::jthread runs([this] { runs_->stop(); });  // Both take their time; together they take it once.
     if (server_) server_->stop();
     care_->stop();
+    notary_->stop();
     runs.join();
     std::error_code ignored;
     std::filesystem::remove(settings_.data_dir / "run" / "address", ignored);
@@ -149,6 +161,7 @@ class Daemon final : public App {
   const std::unique_ptr<Sessions> sessions_;
   const std::unique_ptr<RunService> runs_;
   const std::unique_ptr<CareService> care_;
+  const std::unique_ptr<Notary> notary_;
   Idempotency idempotency_;
   Services services_;
   Api api_;
@@ -164,7 +177,9 @@ Result<std::unique_ptr<App>> App::start(Settings settings, Clock& clock) {
   auto budget = SharedBudget::make(settings.limits.memory_bytes_max / 4);
   auto system = open_system_store(settings, budget);
   if (!system) return system.error();
-  auto daemon = std::make_unique<Daemon>(std::move(settings), clock, std::move(budget), *std::move(system));
+  auto notary = make_notary(settings, clock);
+  if (!notary) return notary.error();
+  auto daemon = std::make_unique<Daemon>(std::move(settings), clock, std::move(budget), *std::move(system), *std::move(notary));
   if (auto opened = daemon->open(); !opened) return opened.error();
   return std::unique_ptr<App>(std::move(daemon));
 }

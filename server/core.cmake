@@ -12,7 +12,7 @@ configure_file(api/openapi.cc.in ${CMAKE_CURRENT_BINARY_DIR}/openapi.cc @ONLY)
 
 set(KOPIAL_SERVER_CORE
   app.cc first_start.cc tenants.cc
-  api/api.cc api/archives.cc api/care.cc api/erasures.cc care/care_service.cc care/restoring.cc compliance/erasures.cc api/credentials.cc api/directories.cc api/grants.cc api/identity.cc api/idempotency.cc api/json.cc api/passkeys.cc api/sessions.cc api/system.cc api/tenants.cc
+  api/api.cc api/archives.cc api/care.cc api/erasures.cc care/care_service.cc care/notary.cc care/restoring.cc compliance/erasures.cc api/credentials.cc api/directories.cc api/evidence.cc api/grants.cc api/identity.cc api/idempotency.cc api/json.cc api/passkeys.cc api/sessions.cc api/system.cc api/tenants.cc
   api/tokens.cc api/users.cc ${CMAKE_CURRENT_BINARY_DIR}/openapi.cc
   monitoring/metrics.cc
   people/access.cc people/audit.cc people/back_off.cc people/directories.cc people/directory_config.cc people/grants.cc people/identity_providers.cc people/passkeys.cc people/second_factor.cc people/people_store.cc people/person.cc people/reconcile.cc people/sessions.cc people/users.cc people/webauthn.cc)

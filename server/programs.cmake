@@ -3,3 +3,8 @@ target_link_libraries(kopiald PRIVATE kopial_server CLI11::CLI11)
 set_target_properties(kopiald PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 kopial_target(kopiald)
 target_compile_definitions(kopiald PRIVATE KOPIAL_VERSION="${PROJECT_VERSION}")
+
+add_executable(kopial-verify verify/kopial_verify.cc)
+target_link_libraries(kopial-verify PRIVATE kopial_storage Boost::json CLI11::CLI11)
+set_target_properties(kopial-verify PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+kopial_target(kopial-verify)

@@ -311,6 +311,8 @@ class TenantRegistry final : public Tenants, public TenantCare {
     store_options.message_bytes_max = options_.message_bytes_max;
     store_options.budget = options_.budget;
     store_options.clock = &clock_;
+    store_options.anchoring.name = slug;
+    for (const auto& anchors : options_.anchor_folders) store_options.anchoring.anchors.push_back(anchors / (slug + ".anchor"));
     std::error_code bad;
     fs::create_directories(folder, bad);
     if (bad) return Error{ErrorCode::unavailable, "the folder " + folder.string() + " cannot be made: " + bad.message()};
@@ -340,6 +342,8 @@ class TenantRegistry final : public Tenants, public TenantCare {
     }
     if (auto removed = system_.records().remove(std::string(kKind), slug); !removed) return removed;
     std::error_code bad;
+    // A later tenant of this name is another one, and must not be held against this one's checkpoints.
+    for (const auto& anchors : options_.anchor_folders) fs::remove(anchors / (slug + ".anchor"), bad);
     fs::remove_all(options_.folder / slug, bad);
     if (bad) return Error{ErrorCode::unavailable, "the tenant's key is destroyed, and its folder could not be removed: " + bad.message()};
     return {};

@@ -76,6 +76,7 @@ struct TenantsOptions {
   std::uint64_t message_bytes_max = 256ull << 20;
   std::shared_ptr<SharedBudget> budget;
   std::size_t index_lanes = 2;
+  std::vector<std::filesystem::path> anchor_folders;  // where a tenant's checkpoint is kept too, as <slug>.anchor
 };
 std::unique_ptr<Tenants> make_tenants(SystemStore& system, TenantsOptions options, Clock& clock);
 

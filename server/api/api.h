@@ -14,6 +14,8 @@
 
 namespace kopial {
 
+class Notary;  // server/care/notary.h
+
 struct Services;  // server/services.h
 
 struct ApiCall {
@@ -83,6 +85,7 @@ void add_journal_routes(Api& api);     // messages/{m}/envelope
 void add_import_routes(Api& api);       // messages/import
 void add_search_routes(Api& api);       // search
 void add_message_routes(Api& api);      // messages, copies, attachments, quarantine
+void add_evidence_routes(Api& api, const Notary& notary);  // checkpoint, tiles, proofs, a message's integrity report
 void add_system_routes(Api& api);       // healthz, readyz, metrics, openapi.json, the browser application
 
 }  // namespace kopial

@@ -165,6 +165,7 @@ http::Response status(const ApiCall& call) {
   if (!index_bytes) return fail(call, index_bytes.error());
   const auto position = to_number(tenant.index().position()), last = to_number(totals->last_change);
   const auto trouble = tenant.index_trouble();
+  const auto evidence = tenant.store().evidence().status();
   return json_answer(200, json::object{{"messages", totals->messages},
                                        {"copies", totals->copies},
                                        {"placements", totals->placements},
@@ -172,20 +173,34 @@ http::Response status(const ApiCall& call) {
                                        {"store_bytes", *store_bytes},
                                        {"index_bytes", *index_bytes},
                                        {"index_pending_changes", last - std::min(last, position)},
-                                       {"index_trouble", trouble.empty() ? json::value(nullptr) : json::value(trouble)}});
+                                       {"index_trouble", trouble.empty() ? json::value(nullptr) : json::value(trouble)},
+                                       {"evidence_leaves", evidence.size},
+                                       {"evidence_signed_leaves", evidence.signed_size},
+                                       {"evidence_trouble", evidence.trouble.empty() ? json::value(nullptr) : json::value(evidence.trouble)},
+                                       {"evidence_beginning", evidence.beginning.empty() ? json::value(nullptr) : json::value(evidence.beginning)}});
 }
 
 http::Response audit(const ApiCall& call) {
   const auto page = page_request(call.request);
   if (!page) return fail(call, page.error());
+  AuditFilter filter;
+  for (const auto& [name, into] : {std::pair("since", &filter.since), std::pair("until", &filter.until)}) {
+    const auto given = call.request.parameter(name);
+    if (!given) continue;
+    *into = parse_rfc3339(*given);
+    if (!*into) return fail(call, {ErrorCode::invalid, std::string("'") + name + "' must be a time such as 2026-11-24T00:00:00Z"});
+  }
+  filter.user = call.request.parameter("user").value_or("");
+  filter.action = call.request.parameter("event").value_or("");
+  filter.object = call.request.parameter("object").value_or("");
   auto after = page->after;
-  auto events = read_audit(call.tenant(), after, page->limit);
+  auto events = read_audit(call.tenant(), filter, after, page->limit);
   if (!events) return fail(call, events.error());
   json::array items;
   for (const auto& event : *events) {
     items.push_back({{"at", format_rfc3339(event.at)}, {"user_id", event.user_id}, {"username", event.username}, {"action", event.action},
                      {"object", event.object}, {"purpose", event.purpose}, {"remote_address", event.remote_address}, {"request_id", event.request_id},
-                     {"reason", event.reason}});
+                     {"reason", event.reason}, {"leaf", event.leaf}});
   }
   return collection(std::move(items), after);
 }

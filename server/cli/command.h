@@ -43,6 +43,7 @@ void add_source(CLI::App& app, Context& context);          // credential check, 
 void add_import(CLI::App& app, Context& context);          // import
 void add_mail(CLI::App& app, Context& context);            // search, show, raw
 void add_care(CLI::App& app, Context& context);            // erase, scrub, backup, restore
+void add_evidence(CLI::App& app, Context& context);        // evidence
 void add_state(CLI::App& app, Context& context);           // status, doctor
 
 }  // namespace kopial::cli

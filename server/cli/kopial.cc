@@ -23,6 +23,7 @@ int main(int argc, char** argv) {
   cli::add_import(app, context);
   cli::add_mail(app, context);
   cli::add_care(app, context);
+  cli::add_evidence(app, context);
   cli::add_state(app, context);
   try {
     app.parse(argc, argv);

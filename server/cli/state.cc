@@ -24,6 +24,9 @@ Result<int> status(Context& context) {
     if (const auto pending = count(answer, "index_pending_changes"); pending > 0) fmt::print("Index        {} changes behind\n", pending);
     else fmt::print("Index        complete\n");
     if (const auto trouble = field(answer, "index_trouble"); !trouble.empty()) fmt::print("Index        {}\n", trouble);
+    fmt::print("Evidence     {} leaves, {} of them signed\n", count(answer, "evidence_leaves"), count(answer, "evidence_signed_leaves"));
+    if (const auto beginning = field(answer, "evidence_beginning"); !beginning.empty()) fmt::print("Evidence     {}\n", beginning);
+    if (const auto trouble = field(answer, "evidence_trouble"); !trouble.empty()) fmt::print("EVIDENCE     {}\n", trouble);
   });
 }
 
@@ -55,6 +58,9 @@ Result<int> doctor(Context& context) {
   if (state) {
     const auto trouble = field(*state, "index_trouble");
     say(trouble.empty(), "the index is written", trouble);
+    const auto evidence = field(*state, "evidence_trouble");
+    say(evidence.empty(), "the store follows from its signed checkpoints", evidence);
+    if (const auto beginning = field(*state, "evidence_beginning"); !beginning.empty()) say(false, "the evidence log has begun", beginning);
   }
   auto profiles = client->get_all(of_tenant(context.access.tenant, "profiles"));
   if (!profiles) return done();

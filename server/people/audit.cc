@@ -2,14 +2,13 @@
 
 #include <boost/json.hpp>
 
-#include "storage/base/encoding.h"
-#include "storage/crypto/digest.h"
+#include <charconv>
 
 namespace kopial {
 namespace json = boost::json;
 namespace {
 
-constexpr std::string_view kKind = "audit";
+constexpr std::size_t kPage = 1000, kLookedAtMax = 50'000;
 
 std::string text(const json::object& object, std::string_view name) {
   const auto* value = object.if_contains(name);
@@ -18,31 +17,55 @@ std::string text(const json::object& object, std::string_view name) {
 
 }  // namespace
 
+bool AuditFilter::wants(const AuditEvent& event) const {
+  if (since && event.at < *since) return false;
+  if (until && event.at >= *until) return false;
+  if (!user.empty() && event.user_id != user && event.username != user) return false;
+  if (!action.empty() && event.action != action && !(action.ends_with('.') && event.action.starts_with(action))) return false;
+  return object.empty() || event.object.find(object) != std::string::npos;
+}
+
 Result<void> append_audit(Tenant& tenant, const AuditEvent& event) {
   const json::object value{{"at", format_rfc3339(event.at)},       {"user_id", event.user_id}, {"username", event.username},
                            {"action", event.action},               {"object", event.object},   {"purpose", event.purpose},
                            {"remote_address", event.remote_address}, {"request_id", event.request_id}, {"reason", event.reason}};
-  // Time and chance name an event, so that writing one is a single durable write without a counter.
-  Encoder id;
-  id.fixed64(static_cast<std::uint64_t>(to_milliseconds(event.at)));
-  auto kept = tenant.store().records().put(std::string(kKind), hex_encode(id.bytes()) + random_token(8), json::serialize(value), 0);
+  auto kept = tenant.store().append_audit(json::serialize(value));
   if (!kept) return kept.error().with_context("the audit log could not be written, so nothing was done");
   return {};
 }
 
-Result<std::vector<AuditEvent>> read_audit(Tenant& tenant, std::string& after, std::size_t limit) {
-  auto listed = tenant.store().records().list(kKind, after, limit);
-  if (!listed) return listed.error();
-  std::vector<AuditEvent> events;
-  for (const auto& record : *listed) {
-    json::error_code bad;
-    const auto value = json::parse(record.json, bad);
-    if (bad || !value.is_object()) return Error{ErrorCode::corrupt, "an audit event cannot be read"};
-    const auto& object = value.get_object();
-    events.push_back({parse_rfc3339(text(object, "at")).value_or(Time{}), text(object, "user_id"), text(object, "username"), text(object, "action"),
-                      text(object, "object"), text(object, "purpose"), text(object, "remote_address"), text(object, "request_id"), text(object, "reason")});
+Result<std::vector<AuditEvent>> read_audit(Tenant& tenant, const AuditFilter& filter, std::string& after, std::size_t limit) {
+  std::uint64_t from = 0;
+  if (!after.empty()) {
+    const auto [end, error] = std::from_chars(after.data(), after.data() + after.size(), from);
+    if (error != std::errc() || end != after.data() + after.size()) return Error{ErrorCode::invalid, "'after' must be what 'next' of the page before said"};
   }
-  after = listed->size() == limit ? listed->back().id : "";
+  std::vector<AuditEvent> events;
+  for (std::size_t looked_at = 0; looked_at < kLookedAtMax;) {
+    auto rows = tenant.store().audit(from, kPage);
+    if (!rows) return rows.error();
+    for (const auto& row : *rows) {
+      from = row.leaf + 1;
+      ++looked_at;
+      json::error_code bad;
+      const auto value = json::parse(row.json, bad);
+      if (bad || !value.is_object()) return Error{ErrorCode::corrupt, "an audit event cannot be read"};
+      const auto& object = value.get_object();
+      AuditEvent event{parse_rfc3339(text(object, "at")).value_or(Time{}), text(object, "user_id"), text(object, "username"), text(object, "action"),
+                       text(object, "object"), text(object, "purpose"), text(object, "remote_address"), text(object, "request_id"), text(object, "reason"), row.leaf};
+      if (!filter.wants(event)) continue;
+      events.push_back(std::move(event));
+      if (events.size() == limit) {
+        after = std::to_string(from);
+        return events;
+      }
+    }
+    if (rows->size() < kPage) {
+      after.clear();
+      return events;
+    }
+  }
+  after = std::to_string(from);  // Looked long enough: the next page goes on from here, also when this one is short.
   return events;
 }
 

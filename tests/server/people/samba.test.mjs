@@ -69,6 +69,7 @@ test('Samba as Active Directory', { skip: SambaDomain.unavailable }, async (t) =
   await t.test('members beyond one answer are read by ranges', async () => {
     domain.add(Array.from({ length: 1700 }, (_, n) => [`dn: ${domain.dn(`c${n}`)}`, 'objectClass: contact', `cn: c${n}`]));
     domain.add([domain.group('huge', [...Array.from({ length: 1700 }, (_, n) => `c${n}`), 'u40'])]);
+    daemon.agent.destroy();  // Samba takes its time for so many, and by then the daemon has hung up.
     await ask(`directories/${id}/sync`);
     const huge = (await ask('groups?limit=1000', 'GET')).items.find((one) => one.name === 'huge').id;
     assert.ok((await of('u40')).groups.includes(huge));

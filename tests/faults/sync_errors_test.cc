@@ -25,6 +25,7 @@ struct Trial {
 void work(const std::filesystem::path& folder, Trial& run, bool stubborn) {
   auto opened = open(folder);
   if (!opened) return;
+  std::uint64_t failed_at = 0;
   for (std::uint64_t number = 1; number <= 420; ++number) {
     run.ledger.note('a', number);
     Batch batch;
@@ -48,7 +49,9 @@ void work(const std::filesystem::path& folder, Trial& run, bool stubborn) {
     }
     if (number % 60 == 0) (void)opened->index->catch_up({});
     if (number % 200 == 0) (void)opened->store->compact();
-    if (sync_has_failed() && number % 5 == 0) return;  // A few more attempts after the failure, then the restart.
+    // Four more attempts after the failure, then the restart. What failed itself may well be there afterwards: it was written, and not synced.
+    if (sync_has_failed() && failed_at == 0) failed_at = number;
+    if (failed_at != 0 && number >= failed_at + 4) return;
   }
 }
 

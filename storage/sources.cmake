@@ -27,6 +27,7 @@ set(KOPIAL_STORAGE_SOURCES
   layout.cc
   live_files.cc
   pack_store.cc
+  piece_owners.cc
   part_store.cc
   preparer.cc
   rebuilder.cc

@@ -7,6 +7,7 @@
 
 #include "storage/base/encoding.h"
 #include "storage/crypto/digest.h"
+#include "storage/piece_owners.h"
 
 namespace kopial {
 namespace {
@@ -41,7 +42,7 @@ class Check {
       expect(id && value, "copy {}: its row cannot be read", hex_encode(rows.key()));
       if (!id || !value) continue;
       copies_[*id] = {value->serial, value->raw_bytes};
-      own(value->packed);
+      pieces_.own(value->packed);
       const auto recipe = reader_.recipe(*value);
       expect(recipe.ok(), "copy {}: its recipe cannot be read", id->hex());
       if (!recipe) continue;
@@ -78,7 +79,7 @@ class Check {
       }
       ++stored;
       last = key;
-      own(PartStore::piece_of(blobs.value()));
+      pieces_.own(PartStore::piece_of(blobs.value()));
       expect(key && references_.contains(*key), "part {}: nothing uses it", hex_encode(blobs.key()));
       if (!key) continue;
       const auto bytes = reader_.part(*key);
@@ -90,29 +91,7 @@ class Check {
     return blobs.status();
   }
 
-  void own(const PieceName& piece) {
-    if (piece.pack == 0) return;
-    expect(pieces_.insert({piece.pack, piece.place}).second, "piece {} of pack {} has two owners", piece.place, piece.pack);
-  }
-  // Every piece that holds anything has its owner: what nobody names could not be erased.
-  Result<void> packs() {
-    auto rows = all(kPacks);
-    std::size_t named = 0;
-    for (; rows.valid(); rows.next()) {
-      Decoder key(rows.key());
-      const auto number = key.fixed64();
-      const auto pack = reader_.pack(number);
-      expect(key.done() && pack.ok(), "pack {} cannot be read", number);
-      if (!pack) continue;
-      for (std::size_t place = 0; place < (*pack)->count(); ++place) {
-        const bool owned = pieces_.contains({number, place});
-        expect(owned || (*pack)->piece(place).empty(), "piece {} of pack {} belongs to nothing", place, number);
-        named += owned ? 1 : 0;
-      }
-    }
-    expect(named == pieces_.size(), "{} pieces of packs are named, and there are {}", pieces_.size(), named);
-    return rows.status();
-  }
+  Result<void> packs() { return pieces_.check(database_, reader_); }
 
   Result<void> messages() {
     std::uint64_t copies = 0, last = 0;
@@ -295,7 +274,7 @@ class Check {
   std::vector<std::string> findings_;
   std::map<CopyId, CopyFacts> copies_;
   std::map<PartKey, std::uint64_t> references_;
-  std::set<std::pair<std::uint64_t, std::uint64_t>> pieces_;
+  PieceOwners pieces_{[this](const std::string& finding) { expect(false, "{}", finding); }};
   std::uint64_t messages_ = 0, placements_ = 0, bytes_ = 0;
   std::map<ArchiveId, ArchiveValue> archives_;
   std::map<std::pair<ArchiveId, FolderNumber>, std::uint64_t> folders_;

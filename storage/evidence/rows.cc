@@ -10,6 +10,7 @@
 #include "storage/dictionary_trainer.h"
 #include "storage/evidence/replay.h"
 #include "storage/evidence/verify.h"
+#include "storage/piece_owners.h"
 #include "storage/record_book.h"
 #include "storage/tenant_reader.h"
 
@@ -55,7 +56,7 @@ class Rows {
         expect(said->second.serial == value->serial && said->second.bytes == value->raw_bytes && said->second.defects == value->defects,
                "copy {}: its row is not what leaf {} says", id->hex(), said->second.leaf);
       }
-      own(value->packed);
+      pieces_.own(value->packed);
       if (value->raw_bytes > bytes_max_) {
         expect(false, "copy {}: its row speaks of {} bytes", id->hex(), value->raw_bytes);
         continue;
@@ -100,7 +101,7 @@ class Rows {
       expect(key && references_.contains(*key), "part {}: no copy uses it", hex_encode(blobs.key()));
       if (!key || !references_.contains(*key)) continue;
       ++stored;
-      own(PartStore::piece_of(blobs.value()));
+      pieces_.own(PartStore::piece_of(blobs.value()));
       const auto bytes = reader_.part(*key);
       if (bytes && bytes->size() > kChunkBytes) chunks_named += (bytes->size() + kChunkBytes - 1) / kChunkBytes;
       expect(bytes && names_.part(*bytes) == *key, "part {}: its bytes do not match its name", key->hex());
@@ -111,29 +112,7 @@ class Rows {
     return blobs.status();
   }
 
-  void own(const PieceName& piece) {
-    if (piece.pack == 0) return;
-    expect(pieces_.insert({piece.pack, piece.place}).second, "piece {} of pack {} has two owners", piece.place, piece.pack);
-  }
-  // Every piece that holds anything belongs to a copy or a part: else it is something that no leaf speaks of.
-  Result<void> packs() {
-    std::size_t named = 0;
-    auto rows = all(kPacks);
-    for (; rows.valid(); rows.next()) {
-      Decoder key(rows.key());
-      const auto number = key.fixed64();
-      const auto pack = reader_.pack(number);
-      expect(key.done() && pack.ok(), "pack {} cannot be read", number);
-      if (!pack) continue;
-      for (std::size_t place = 0; place < (*pack)->count(); ++place) {
-        const bool owned = pieces_.contains({number, place});
-        expect(owned || (*pack)->piece(place).empty(), "piece {} of pack {} belongs to nothing", place, number);
-        named += owned ? 1 : 0;
-      }
-    }
-    expect(named == pieces_.size(), "{} pieces of packs are named, and there are {}", pieces_.size(), named);
-    return rows.status();
-  }
+  Result<void> packs() { return pieces_.check(database_, reader_); }
 
   Result<void> messages() {
     std::set<Serial> found;
@@ -399,7 +378,7 @@ class Rows {
   const TenantReader reader_;
   RecordBook records_;
   std::map<PartKey, std::uint64_t> references_;
-  std::set<std::pair<std::uint64_t, std::uint64_t>> pieces_;  // of packs, that a copy or a part owns
+  PieceOwners pieces_{finding_};
   std::map<Bytes, Serial> identities_;
   std::map<ArchiveId, ArchiveValue> archives_;
   std::map<std::pair<ArchiveId, std::uint32_t>, std::uint64_t> folders_;

@@ -1,8 +1,10 @@
 // Recipes and bodies that came together are compressed together, and remain each its own.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <thread>
 
+#include "storage/base/encoding.h"
 #include "storage/blob_coder.h"
 #include "storage/database.h"
 #include "storage/layout.h"
@@ -51,6 +53,38 @@ class PackTest : public StoreTest {
     return bytes;
   }
 };
+
+TEST_F(PackTest, ACheckFindsPiecesThatNobodyOwnsAndOwnersWithoutPieces) {
+  keep_reports(0, 40);
+  EXPECT_EQ(store_->check().value(), std::vector<std::string>{});
+  const auto change = [&](auto&& act) {
+    close();
+    {
+      auto opened = Database::open(folder_.path() / "tenant" / "store", tenant_families(), {});
+      ASSERT_TRUE(opened);
+      auto& database = **opened;
+      auto rows = database.range(kPacks, "", "");
+      ASSERT_TRUE(rows.valid());
+      rocksdb::WriteBatch batch;
+      act(batch, database.family(kPacks), Bytes(rows.key()), Bytes(rows.value()));
+      ASSERT_TRUE(database.write(batch));
+    }
+    reopen();
+  };
+  const auto stray = Encoder().fixed64(1'000'000).take();
+  change([&](auto& batch, auto* packs, const Bytes&, const Bytes& value) { batch.Put(packs, slice(stray), slice(value)); });
+  auto findings = store_->check().value();
+  ASSERT_FALSE(findings.empty());
+  EXPECT_NE(findings.front().find("of pack 1000000 belongs to nothing"), std::string::npos) << findings.front();
+  Bytes first, kept;
+  change([&](auto& batch, auto* packs, const Bytes& key, const Bytes& value) {
+    first = key, kept = value;
+    batch.Delete(packs, slice(stray));
+    batch.Delete(packs, slice(key));
+  });
+  findings = store_->check().value();
+  EXPECT_TRUE(std::any_of(findings.begin(), findings.end(), [](const auto& one) { return one.find("pieces of packs are named, and there are") != std::string::npos; }));
+}
 
 TEST_F(PackTest, GivesBackEveryMessageOfABatch) {
   const auto kept = keep_reports(0, 40);

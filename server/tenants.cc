@@ -14,6 +14,7 @@
 #include "server/people/people_store.h"
 #include "storage/base/encoding.h"
 #include "storage/base/files.h"
+#include "storage/base/json_fields.h"
 #include "storage/base/log.h"
 #include "storage/base/worker_pool.h"
 
@@ -29,19 +30,6 @@ constexpr std::uint64_t kGathered = 2000;
 constexpr std::chrono::milliseconds kQuiet{250}, kLongestWait{3000}, kAfterFailure{5000};
 constexpr std::size_t kPage = 1000;
 
-std::string text(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-std::vector<std::string> texts(const json::object& object, std::string_view name) {
-  std::vector<std::string> out;
-  const auto* value = object.if_contains(name);
-  if (value == nullptr || !value->is_array()) return out;
-  for (const auto& one : value->get_array()) {
-    if (one.is_string()) out.emplace_back(one.get_string());
-  }
-  return out;
-}
 json::array to_array(const std::vector<std::string>& texts) {
   json::array out;
   for (const auto& one : texts) out.push_back(json::string(one));

@@ -13,9 +13,7 @@ namespace kopial {
 namespace json = boost::json;
 namespace {
 
-using graph::flag;
 using graph::list;
-using graph::text;
 
 constexpr std::string_view kUserFields =
     "id,userPrincipalName,displayName,mail,proxyAddresses,accountEnabled,userType,assignedPlans,onPremisesImmutableId,onPremisesSamAccountName,"

@@ -3,23 +3,17 @@
 #include <boost/json.hpp>
 #include <optional>
 
+#include "storage/base/json_fields.h"
+
 namespace kopial::ews {
 namespace json = boost::json;
 namespace {
 
 constexpr std::int64_t kVersion = 1;
 
-std::string text(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
 std::int64_t number(const json::object& object, std::string_view name) {
   const auto* value = object.if_contains(name);
   return value != nullptr && value->is_int64() ? value->get_int64() : 0;
-}
-bool flag(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value != nullptr && value->is_bool() && value->get_bool();
 }
 const json::object* section(const json::object& object, std::string_view name) {
   const auto* value = object.if_contains(name);

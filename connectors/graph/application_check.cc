@@ -65,7 +65,7 @@ class Check {
     std::vector<std::string> users;
     if (auto answer = get("/organization?$select=id,displayName"); answer && answer->ok()) {
       if (const auto* list = graph::list(answer->json, "value"); list != nullptr && !list->empty() && list->front().is_object()) {
-        out_.organisation = graph::text(list->front().get_object(), "displayName");
+        out_.organisation = text(list->front().get_object(), "displayName");
       }
     }
     auto answer = get("/users?$top=50&$select=id,userPrincipalName,mail,userType,assignedPlans");
@@ -76,8 +76,8 @@ class Check {
     }
     if (const auto* list = graph::list(answer->json, "value")) {
       for (const auto& user : *list) {
-        if (!user.is_object() || graph::text(user.get_object(), "userType") == "Guest" || graph::text(user.get_object(), "mail").empty()) continue;
-        users.push_back(graph::text(user.get_object(), "userPrincipalName"));
+        if (!user.is_object() || text(user.get_object(), "userType") == "Guest" || text(user.get_object(), "mail").empty()) continue;
+        users.push_back(text(user.get_object(), "userPrincipalName"));
       }
     }
     add("directory", State::good, out_.organisation.empty() ? "users can be read" : "users of " + out_.organisation + " can be read");
@@ -135,7 +135,7 @@ class Check {
     } else if (items->empty() || !items->front().is_object()) {
       add("message", State::unknown, user + " has no message to try", "name another mailbox");
     } else {
-      const auto id = graph::text(items->front().get_object(), "id");
+      const auto id = text(items->front().get_object(), "id");
       auto bytes = service_.call({.url = service_.base() + at + "/messages/" + percent_encode(id) + "/$value", .mailbox = user, .raw = true}, stop_);
       if (bytes && bytes->ok()) add("message", State::good, fmt::format("a message of {} was read", user));
       else if (is_denied(bytes)) add("message", State::failed, "messages are listed, and their content may not be read", fmt::format("Mail.Read is missing (Mail.ReadBasic.All alone is not enough): {}", kConsent));
@@ -171,8 +171,8 @@ class Check {
     if (secrets == nullptr) return;
     for (const auto& one : *secrets) {
       if (!one.is_object()) continue;
-      const auto hint = graph::text(one.get_object(), "hint");
-      const auto ends = parse_rfc3339(graph::text(one.get_object(), "endDateTime"));
+      const auto hint = text(one.get_object(), "hint");
+      const auto ends = parse_rfc3339(text(one.get_object(), "endDateTime"));
       if (!ends || hint.empty() || !app_.client_secret.reveal().starts_with(hint)) continue;
       if (!out_.secret_expires_at || *ends < *out_.secret_expires_at) out_.secret_expires_at = ends;
     }

@@ -21,7 +21,7 @@ bool has_exchange_plan(const json::object& user) {
   const auto* plans = graph::list(user, "assignedPlans");
   if (plans == nullptr) return false;
   return std::any_of(plans->begin(), plans->end(), [](const json::value& plan) {
-    return plan.is_object() && graph::text(plan.get_object(), "service") == "exchange" && graph::text(plan.get_object(), "capabilityStatus") == "Enabled";
+    return plan.is_object() && text(plan.get_object(), "service") == "exchange" && text(plan.get_object(), "capabilityStatus") == "Enabled";
   });
 }
 
@@ -30,7 +30,7 @@ std::vector<std::string> smtp_addresses(const json::object& user) {
   const auto add = [&](std::string address) {
     if (!address.empty() && std::find(out.begin(), out.end(), address) == out.end()) out.push_back(std::move(address));
   };
-  add(graph::text(user, "mail"));
+  add(text(user, "mail"));
   if (const auto* proxies = graph::list(user, "proxyAddresses")) {
     for (const auto& proxy : *proxies) {
       if (!proxy.is_string()) continue;
@@ -43,19 +43,19 @@ std::vector<std::string> smtp_addresses(const json::object& user) {
 
 SourceMailbox mailbox_of(const json::object& user) {
   SourceMailbox mailbox;
-  mailbox.id = graph::text(user, "id");
-  mailbox.upn = graph::text(user, "userPrincipalName");
-  mailbox.display_name = graph::text(user, "displayName");
-  mailbox.mail = graph::text(user, "mail");
+  mailbox.id = text(user, "id");
+  mailbox.upn = text(user, "userPrincipalName");
+  mailbox.display_name = text(user, "displayName");
+  mailbox.mail = text(user, "mail");
   mailbox.addresses = smtp_addresses(user);
-  mailbox.enabled = !user.contains("accountEnabled") || graph::flag(user, "accountEnabled");
+  mailbox.enabled = !user.contains("accountEnabled") || flag(user, "accountEnabled");
   mailbox.purpose = mailbox.enabled ? SourceMailbox::Purpose::user : SourceMailbox::Purpose::unknown;
   return mailbox;
 }
 
 // Whether this user can have a mailbox. Shared mailboxes have no licence, so an address is enough; guests never have one.
 bool may_have_mailbox(const json::object& user) {
-  return graph::text(user, "userType") != "Guest" && (has_exchange_plan(user) || !smtp_addresses(user).empty());
+  return text(user, "userType") != "Guest" && (has_exchange_plan(user) || !smtp_addresses(user).empty());
 }
 
 SourceMailbox::Purpose purpose_called(const std::string& name) {
@@ -92,7 +92,7 @@ class Connector final : public Source {
         }
       }
       if (found.size() > kMailboxesMax) return Error{ErrorCode::too_large, "the directory has too many users"};
-      const auto next = graph::text(answer->json, "@odata.nextLink");
+      const auto next = text(answer->json, "@odata.nextLink");
       if (next == link) return Error{ErrorCode::unavailable, "Graph's list of users goes in a circle"};
       link = next;
     }
@@ -125,7 +125,7 @@ class Connector final : public Source {
     auto answer = service_.call({.url = service_.origin() + "/beta/users/" + percent_encode(mailbox.id) + "/settings/exchange", .mailbox = mailbox.id}, stop);
     if (!answer) return answer.error();
     if (!answer->ok()) return answer->error();
-    const auto id = graph::text(answer->json, "inPlaceArchiveMailboxId");
+    const auto id = text(answer->json, "inPlaceArchiveMailboxId");
     if (id.empty()) return std::vector<SourceMailbox>();
     SourceMailbox archive = mailbox;
     archive.id = id;
@@ -169,13 +169,13 @@ class Connector final : public Source {
       for (const auto& value : *responses) {
         if (!value.is_object()) continue;
         const auto& response = value.get_object();
-        const auto id = graph::text(response, "id");
+        const auto id = text(response, "id");
         const auto* body = response.if_contains("body");
-        if (graph::number(response, "status") != 200 || body == nullptr || !body->is_object() || id.empty() || id.size() > 9 ||
+        if (number(response, "status") != 200 || body == nullptr || !body->is_object() || id.empty() || id.size() > 9 ||
             id.find_first_not_of("0123456789") != std::string::npos) {
           continue;
         }
-        if (const auto at = std::stoul(id); at < asked.size()) asked[at]->purpose = purpose_called(graph::text(body->get_object(), "value"));
+        if (const auto at = std::stoul(id); at < asked.size()) asked[at]->purpose = purpose_called(text(body->get_object(), "value"));
       }
     }
     return {};

@@ -71,18 +71,6 @@ std::string wanted_claims(const HttpResponse& response) {
 
 }  // namespace
 
-std::string text(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-bool flag(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value != nullptr && value->is_bool() && value->get_bool();
-}
-std::uint64_t number(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value != nullptr && value->is_int64() && value->get_int64() > 0 ? static_cast<std::uint64_t>(value->get_int64()) : 0;
-}
 const json::array* list(const json::object& object, std::string_view name) {
   const auto* value = object.if_contains(name);
   return value != nullptr ? value->if_array() : nullptr;

@@ -13,6 +13,7 @@
 #include "connectors/http/request_gate.h"
 #include "connectors/oauth/client_credentials.h"
 #include "storage/base/guarded.h"
+#include "storage/base/json_fields.h"
 
 namespace kopial::graph {
 
@@ -78,10 +79,7 @@ class Service {
   Guarded<std::minstd_rand> random_;
 };
 
-// Fields of Graph's objects; absent and of another type are the same.
-std::string text(const boost::json::object& object, std::string_view name);
-bool flag(const boost::json::object& object, std::string_view name);
-std::uint64_t number(const boost::json::object& object, std::string_view name);
+// As the other fields of Graph's objects (storage/base/json_fields.h): null when it is absent or of another type.
 const boost::json::array* list(const boost::json::object& object, std::string_view name);
 
 }  // namespace kopial::graph

@@ -8,6 +8,7 @@
 
 #include "connectors/http/url.h"
 #include "storage/base/encoding.h"
+#include "storage/base/json_fields.h"
 
 namespace kopial {
 namespace json = boost::json;
@@ -23,11 +24,6 @@ constexpr std::pair<std::string_view, std::string_view> kAlgorithms[] = {{"RS256
                                                                          {"PS384", "RSA"}, {"PS512", "RSA"}, {"ES256", "EC"},  {"ES384", "EC"}};
 
 Error refused(std::string_view why) { return {ErrorCode::unauthenticated, "the identity provider's token is not accepted: " + std::string(why)}; }
-
-std::string text(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
 
 std::optional<json::object> parse_object(std::string_view bytes) {
   json::parse_options options;

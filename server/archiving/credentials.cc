@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 
+#include "storage/base/json_fields.h"
 #include "storage/crypto/digest.h"
 
 namespace kopial {
@@ -9,11 +10,6 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::string_view kKind = "credential";
-
-std::string text(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
 
 constexpr std::pair<ExchangeAccount::Auth, std::string_view> kAuths[] = {{ExchangeAccount::Auth::basic, "basic"}, {ExchangeAccount::Auth::ntlm, "ntlm"},
                                                                          {ExchangeAccount::Auth::negotiate, "negotiate"}, {ExchangeAccount::Auth::bearer, "bearer"}};

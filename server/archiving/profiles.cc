@@ -2,33 +2,14 @@
 
 #include <boost/json.hpp>
 
+#include "storage/base/json_fields.h"
+
 namespace kopial {
 namespace json = boost::json;
 namespace {
 
 constexpr std::string_view kKind = "profile";
 
-std::string text(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-std::uint64_t number(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value != nullptr && value->is_int64() ? static_cast<std::uint64_t>(value->get_int64()) : 0;
-}
-std::vector<std::string> texts(const json::object& object, std::string_view name) {
-  std::vector<std::string> out;
-  const auto* value = object.if_contains(name);
-  if (value == nullptr || !value->is_array()) return out;
-  for (const auto& one : value->get_array()) {
-    if (one.is_string()) out.emplace_back(one.get_string());
-  }
-  return out;
-}
-bool flag(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value != nullptr && value->is_bool() && value->get_bool();
-}
 json::array to_array(const std::vector<std::string>& texts) {
   json::array out;
   for (const auto& one : texts) out.push_back(json::string(one));

@@ -10,6 +10,7 @@
 
 #include "connectors/source_actions.h"
 #include "server/archiving/profiles.h"
+#include "storage/base/json_fields.h"
 #include "storage/base/log.h"
 #include "storage/crypto/digest.h"
 
@@ -19,15 +20,6 @@ namespace {
 
 constexpr std::string_view kKind = "restore";
 constexpr std::size_t kAtOnce = 4, kErrorsMax = 50, kPage = 500, kMessagesMax = 1'000'000;
-
-std::string text(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-std::uint64_t number(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value != nullptr && value->is_int64() ? static_cast<std::uint64_t>(value->get_int64()) : 0;
-}
 
 // A message to put back, and the folder it goes to below the one that was asked for.
 struct Piece {

@@ -2,21 +2,14 @@
 
 #include <cmath>
 
+#include "storage/base/json_fields.h"
+
 namespace kopial {
 namespace json = boost::json;
 namespace {
 
 constexpr RunState kStates[] = {RunState::queued, RunState::running, RunState::succeeded, RunState::succeeded_with_findings, RunState::failed, RunState::cancelled};
 
-std::string text(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-std::uint64_t number(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  if (value == nullptr) return 0;
-  return value->is_int64() ? static_cast<std::uint64_t>(value->get_int64()) : value->is_uint64() ? value->get_uint64() : 0;
-}
 json::value or_null(const std::optional<Time>& time) { return time ? json::value(format_rfc3339(*time)) : json::value(nullptr); }
 json::value or_null(const std::string& text) { return text.empty() ? json::value(nullptr) : json::value(text); }
 

@@ -4,16 +4,13 @@
 
 #include <charconv>
 
+#include "storage/base/json_fields.h"
+
 namespace kopial {
 namespace json = boost::json;
 namespace {
 
 constexpr std::size_t kPage = 1000, kLookedAtMax = 50'000;
-
-std::string text(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
 
 }  // namespace
 

@@ -9,6 +9,7 @@
 #include "connectors/http/client.h"
 #include "server/archiving/credentials.h"
 #include "storage/base/encoding.h"
+#include "storage/base/json_fields.h"
 #include "storage/base/log.h"
 #include "storage/crypto/digest.h"
 
@@ -19,11 +20,6 @@ namespace {
 constexpr std::string_view kKind = "directory", kGroupKind = "group", kScheduleKind = "directory_schedule";
 constexpr std::size_t kDirectoriesMax = 20, kPreviewsMax = 16, kBatch = 1000;
 constexpr std::chrono::hours kPreviewLife{1}, kCompleteEvery{24};
-
-std::string text(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
 
 // The view an administrator gets, and what he does not get. Records are sealed at rest.
 std::string encode(const DirectoryConfig& config) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "storage/base/json_fields.h"
 #include "storage/crypto/digest.h"
 
 namespace kopial {
@@ -13,14 +14,6 @@ namespace {
 constexpr std::string_view kKind = "grant", kPolicyKind = "access_policy", kPolicyId = "policy";
 constexpr std::size_t kGrantsMax = 100'000, kPage = 1000;
 
-std::string text(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-bool flag(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value != nullptr && value->is_bool() && value->get_bool();
-}
 std::string time(const std::optional<Time>& at) { return at ? format_rfc3339(*at) : ""; }
 
 std::string encode(const Grant& grant) {

@@ -6,6 +6,7 @@
 
 #include "server/people/people_store.h"
 #include "storage/base/encoding.h"
+#include "storage/base/json_fields.h"
 #include "storage/crypto/certificate.h"
 #include "storage/crypto/digest.h"
 #include "storage/crypto/seal.h"
@@ -19,11 +20,6 @@ constexpr std::size_t kProvidersMax = 20, kUsedMax = 10'000, kClientsMax = 64;
 constexpr std::chrono::minutes kPendingLife{10};
 constexpr std::string_view kSealName = "sign-in under way";
 constexpr std::string_view kCallback = "/api/v1/sessions/oidc/callback";
-
-std::string text(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
 
 Error not_known() { return {ErrorCode::unauthenticated, "the identity provider knows you, and this archive does not: ask an administrator"}; }
 

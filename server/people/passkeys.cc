@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "storage/base/encoding.h"
+#include "storage/base/json_fields.h"
 #include "storage/crypto/digest.h"
 
 namespace kopial {
@@ -13,10 +14,6 @@ constexpr std::string_view kKind = "passkeys";
 constexpr std::size_t kPasskeysMax = 20, kUsedMax = 100'000, kStateMax = 1000;
 constexpr std::chrono::minutes kLife{5};
 
-std::string text(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
 std::optional<std::string> bytes(const json::object& object, std::string_view name) {
   const auto encoded = text(object, name);
   return encoded.empty() ? std::nullopt : base64url_decode(encoded);

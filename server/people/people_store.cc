@@ -6,6 +6,8 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "storage/base/json_fields.h"
+
 namespace kopial {
 namespace json = boost::json;
 namespace {
@@ -14,23 +16,6 @@ constexpr std::string_view kKind = "person", kLinkKind = "person_link", kMailbox
 constexpr std::size_t kPage = 1000, kBatch = 400;
 constexpr int kFormat = 1;
 
-std::string text(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-bool flag(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value != nullptr && value->is_bool() && value->get_bool();
-}
-std::vector<std::string> texts(const json::object& object, std::string_view name) {
-  std::vector<std::string> out;
-  const auto* value = object.if_contains(name);
-  if (value == nullptr || !value->is_array()) return out;
-  for (const auto& one : value->get_array()) {
-    if (one.is_string()) out.emplace_back(one.get_string());
-  }
-  return out;
-}
 json::array to_array(const std::vector<std::string>& texts) { return json::array(texts.begin(), texts.end()); }
 json::value to_json(const std::optional<Time>& at) { return at ? json::value(format_rfc3339(*at)) : json::value(nullptr); }
 

@@ -10,6 +10,7 @@
 #include "server/people/directories.h"
 #include "server/people/second_factor.h"
 #include "storage/base/encoding.h"
+#include "storage/base/json_fields.h"
 #include "storage/base/log.h"
 #include "storage/crypto/digest.h"
 #include "storage/crypto/password.h"
@@ -28,11 +29,6 @@ constexpr int kStrangersMax = 4;  // computing or waiting: of eight workers, the
 constexpr std::size_t kTokensMax = 100;  // of one user and kind
 
 std::string record_kind(ApiToken::Kind kind) { return kind == ApiToken::Kind::token ? "api_token" : "app_password"; }
-
-std::string text(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
 
 std::string folded(std::string_view address) {
   std::string out(address);

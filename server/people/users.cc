@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "storage/base/json_fields.h"
 #include "storage/crypto/digest.h"
 #include "storage/crypto/password.h"
 
@@ -26,10 +27,6 @@ std::string folded(std::string_view name) {
   return out;
 }
 
-std::string text(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
 std::optional<Time> time(const json::object& object, std::string_view name) { return parse_rfc3339(text(object, name)); }
 json::value to_json(const std::optional<Time>& at) { return at ? json::value(format_rfc3339(*at)) : json::value(nullptr); }
 

@@ -83,23 +83,17 @@ Result<json::value> Client::get(const std::string& path, const Query& query) con
   return parsed(send(std::move(request)));
 }
 
-Result<json::value> Client::post(const std::string& path, const json::value& body) const {
+Result<json::value> Client::send_json(const std::string& method, const std::string& path, const json::value& body) const {
   HttpRequest request;
-  request.method = "POST";
+  request.method = method;
   request.url = path;
   request.headers.emplace_back("Content-Type", "application/json");
   request.body = json::serialize(body);
   return parsed(send(std::move(request)));
 }
 
-Result<json::value> Client::patch(const std::string& path, const json::value& body) const {
-  HttpRequest request;
-  request.method = "PATCH";
-  request.url = path;
-  request.headers.emplace_back("Content-Type", "application/json");
-  request.body = json::serialize(body);
-  return parsed(send(std::move(request)));
-}
+Result<json::value> Client::post(const std::string& path, const json::value& body) const { return send_json("POST", path, body); }
+Result<json::value> Client::patch(const std::string& path, const json::value& body) const { return send_json("PATCH", path, body); }
 
 Result<json::value> Client::remove(const std::string& path) const {
   HttpRequest request;

@@ -44,6 +44,7 @@ class Client {
  private:
   Client(Access access, std::unique_ptr<HttpClient> http) : access_(std::move(access)), http_(std::move(http)) {}
   Result<HttpResponse> send(HttpRequest request) const;
+  Result<boost::json::value> send_json(const std::string& method, const std::string& path, const boost::json::value& body) const;
   Access access_;
   std::unique_ptr<HttpClient> http_;
 };

@@ -28,6 +28,13 @@ struct Context {
   Result<Client> client() const { return Client::connect(access); }
 };
 
+// Whom to ask, and for which tenant.
+struct Where {
+  Client client;
+  std::string tenant;
+};
+Result<Where> where(const Context& context);
+
 // A subcommand with the common options; `run` becomes Context::run when it is the one.
 CLI::App* command(CLI::App& parent, Context& context, const std::string& name, const std::string& text, std::function<Result<int>()> run);
 void add_tenant_option(CLI::App& command, Context& context);

@@ -12,19 +12,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kBetweenLooks{300};
 
-struct Where {
-  Client client;
-  std::string tenant;
-};
-
-Result<Where> where(const Context& context) {
-  auto tenant = context.tenant();
-  if (!tenant) return tenant.error();
-  auto client = context.client();
-  if (!client) return client.error();
-  return Where{*std::move(client), *tenant};
-}
-
 bool is_over(const json::value& run) {
   const auto state = field(run, "state");
   return state != "queued" && state != "running";

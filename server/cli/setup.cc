@@ -89,6 +89,14 @@ void add_session(CLI::App& app, Context& context) {
   command(app, context, "logout", "Sign out", [&context] { return log_out(context); });
 }
 
+Result<Where> where(const Context& context) {
+  auto tenant = context.tenant();
+  if (!tenant) return tenant.error();
+  auto client = context.client();
+  if (!client) return client.error();
+  return Where{*std::move(client), *tenant};
+}
+
 CLI::App* command(CLI::App& parent, Context& context, const std::string& name, const std::string& text, std::function<Result<int>()> run) {
   auto* made = parent.add_subcommand(name, text);
   made->callback([&context, run = std::move(run)] { context.run = run; });

@@ -13,18 +13,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kBetweenLooks{300};
 
-struct Where {
-  Client client;
-  std::string tenant;
-};
-Result<Where> where(const Context& context) {
-  auto tenant = context.tenant();
-  if (!tenant) return tenant.error();
-  auto client = context.client();
-  if (!client) return client.error();
-  return Where{*std::move(client), *tenant};
-}
-
 Result<int> check(Context& context, const std::string& id, const std::string& mailbox) {
   auto at = where(context);
   if (!at) return at.error();

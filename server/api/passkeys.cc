@@ -46,6 +46,21 @@ Result<json::object> credential_of(const json::object& body) {
   return given->get_object();
 }
 
+// The answer to a challenge of ours.
+struct ChallengeAnswer {
+  std::string state;
+  json::object credential;
+};
+Result<ChallengeAnswer> response_of(const ApiCall& call) {
+  auto body = read_object(call.request.body, {"state", "credential"});
+  if (!body) return body.error();
+  auto state = required_string(*body, "state");
+  if (!state) return state.error();
+  auto credential = credential_of(*body);
+  if (!credential) return credential.error();
+  return ChallengeAnswer{*std::move(state), *std::move(credential)};
+}
+
 http::Response challenge(const ApiCall& call, const Result<Passkeys::Challenge>& made) {
   return made ? json_answer(201, json::object{{"state", made->state}, {"options", made->options}}) : fail(call, made.error());
 }
@@ -126,13 +141,9 @@ http::Response start(const ApiCall& call) {
 }
 
 http::Response finish(const ApiCall& call) {
-  auto body = read_object(call.request.body, {"state", "credential"});
-  if (!body) return fail(call, body.error());
-  auto state = required_string(*body, "state");
-  auto credential = credential_of(*body);
-  if (!state) return fail(call, state.error());
-  if (!credential) return fail(call, credential.error());
-  auto admitted = call.services.sessions.sign_in_with_passkey(*state, *credential, call.request.remote_address);
+  auto response = response_of(call);
+  if (!response) return fail(call, response.error());
+  auto admitted = call.services.sessions.sign_in_with_passkey(response->state, response->credential, call.request.remote_address);
   if (!admitted) return fail(call, admitted.error());
   if (!admitted->tenant.empty()) {
     auto tenant = call.services.tenants.open(admitted->tenant);
@@ -147,13 +158,9 @@ http::Response finish(const ApiCall& call) {
 http::Response start_confirming(const ApiCall& call) { return challenge(call, call.services.sessions.start_confirming(call.caller)); }
 
 http::Response confirm(const ApiCall& call) {
-  auto body = read_object(call.request.body, {"state", "credential"});
-  if (!body) return fail(call, body.error());
-  auto state = required_string(*body, "state");
-  auto credential = credential_of(*body);
-  if (!state) return fail(call, state.error());
-  if (!credential) return fail(call, credential.error());
-  auto done = call.services.sessions.confirm_with_passkey(call.caller, *state, *credential, call.request.remote_address);
+  auto response = response_of(call);
+  if (!response) return fail(call, response.error());
+  auto done = call.services.sessions.confirm_with_passkey(call.caller, response->state, response->credential, call.request.remote_address);
   return done ? nothing() : fail(call, done.error());
 }
 

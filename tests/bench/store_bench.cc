@@ -96,6 +96,7 @@ std::uint64_t print_families(const Wanted& wanted, std::uint64_t messages, std::
     db.GetAggregatedIntProperty(name, &value);
     return value;
   };
+  // RocksDB 7.8 has no public call that waits for this.
   while (number("rocksdb.compaction-pending") + number("rocksdb.num-running-compactions") + number("rocksdb.num-running-flushes") > 0) {
     ::usleep(10'000);
   }

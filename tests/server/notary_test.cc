@@ -24,7 +24,7 @@ class NotaryTest : public StoreTest {
  protected:
   NotaryTest() { options_.anchoring.checkpoint_every = std::chrono::milliseconds(0); }  // Only when asked.
   void SetUp() override {
-    if (!AuthorityDouble::can_be()) GTEST_SKIP() << "there is no openssl program to play the authority";
+    if (!AuthorityDouble::can_be()) GTEST_SKIP() << "NO TIME STAMP WAS TESTED: there is no openssl program to play the authority";
     StoreTest::SetUp();
     clock_.advance(std::chrono::duration_cast<std::chrono::milliseconds>(system_clock().now() - clock_.now()));  // The authority has a real one.
     authority_ = std::make_unique<AuthorityDouble>();
